@@ -1,0 +1,310 @@
+import { z } from 'zod'
+import { duration, network, size } from './units.ts'
+
+/**
+ * The options of every built-in policy: one block each, one row each at the foot. A row here without a row in
+ * `request/policies/index.ts`, or the other way about, does not compile.
+ */
+
+const mode = z
+  .enum(['enforce', 'observe'])
+  .default('enforce')
+  .describe('`observe` counts and logs what would be refused, and lets it pass.')
+
+/** A file path relative to routes.yaml, or `env:NAME`. A secret never stands in routes.yaml itself. */
+const secret = z
+  .string()
+  .regex(/^(env:[A-Za-z_][A-Za-z0-9_]*|(?!env:).+)$/, 'is neither a file nor env:NAME')
+  .describe('A file, or `env:NAME` for an environment variable. The secret itself never stands here.')
+
+const maintenance = short(
+  z.boolean(),
+  (on) => ({ on }),
+  z.strictObject({
+    on: z.boolean().default(true).describe('Whether the route is closed.'),
+    allow: z.array(network).default([]).describe('Networks that may pass while it is closed.'),
+    retryAfter: duration.prefault('5m').describe('Tells clients when to come back.'),
+    message: z.string().optional().describe('Shown on the page.'),
+    mode,
+  }),
+).describe('Closes the route with 503 and a page, except for some networks.')
+
+const methods = short(
+  z
+    .array(
+      z
+        .string()
+        .toUpperCase()
+        .regex(/^[A-Z-]+$/, 'is not a method'),
+    )
+    .min(1),
+  (allow) => ({ allow }),
+  z.strictObject({
+    allow: z.array(z.string().toUpperCase()).min(1).describe('The methods that pass.'),
+    mode,
+  }),
+).describe('Passes these methods and answers 405 to the rest. `GET` lets `HEAD` pass.')
+
+const networks = short(
+  z.array(network).min(1),
+  (list) => ({ networks: list }),
+  z.strictObject({
+    networks: z.array(network).min(1).describe('Addresses and networks (CIDR), IPv4 and IPv6.'),
+    mode,
+  }),
+)
+const allow = networks.describe('Passes these addresses and networks, and answers 403 to the rest.')
+const denyNetworks = networks.describe('Answers 403 to these addresses and networks. It beats `allow`.')
+
+const cors = z
+  .strictObject({
+    origins: z
+      .array(z.string())
+      .min(1)
+      .describe(
+        'Origins, such as `https://app.example.com`; `https://*.example.com` for a label; `*` for all.',
+      ),
+    methods: z
+      .array(z.string().toUpperCase())
+      .default(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'])
+      .describe('Methods that a preflight grants.'),
+    headers: z
+      .array(z.string())
+      .default([])
+      .describe('Request fields that a preflight grants. Empty: those that were asked for.'),
+    expose: z.array(z.string()).default([]).describe('Response fields that scripts may read.'),
+    credentials: z
+      .boolean()
+      .default(false)
+      .describe('Whether cookies and authorization may be sent. Not with origin `*`.'),
+    maxAge: duration.prefault('10m').describe('How long a preflight is remembered.'),
+    mode,
+  })
+  .describe(
+    'Cross-origin requests: answers preflights, names the allowed origins, and refuses WebSockets from others.',
+  )
+
+const rateLimit = z
+  .strictObject({
+    limit: z.int().min(1).describe('Requests per window, counted over all workers together.'),
+    per: duration.prefault('1m').describe('Length of the window.'),
+    by: z
+      .string()
+      .regex(
+        /^(client|route|header:[A-Za-z0-9-]+|claim:[A-Za-z0-9_.-]+)$/,
+        'is none of client, route, header:NAME, claim:NAME',
+      )
+      .default('client')
+      .describe(
+        '`client` (address; an IPv6 /64 counts as one), `route`, `header:NAME`, or `claim:NAME` of the verified token.',
+      ),
+    mode,
+  })
+  .describe('Answers 429 with Retry-After past the limit, and tells the count in RateLimit fields.')
+
+const maxBody = short(
+  size,
+  (bytes) => ({ size: bytes }),
+  z.strictObject({ size: size.describe('The most that is relayed.'), mode }),
+).describe('Answers 413 to a larger request body, declared or streamed.')
+
+const basicAuth = z
+  .strictObject({
+    users: z
+      .string()
+      .describe('An htpasswd file: bcrypt, argon2id, scrypt, apr1 or SHA. `gatehouse hash` makes a line.'),
+    realm: z
+      .string()
+      .regex(/^[^"\\\r\n]*$/, 'may not hold quotes, backslashes or line breaks')
+      .default('Restricted')
+      .describe('Shown by the browser.'),
+    mode,
+  })
+  .describe('Asks for a name and a password.')
+
+const jwt = z
+  .strictObject({
+    key: secret
+      .optional()
+      .describe('Key: a PEM or JWK file, or `env:NAME`. An HMAC secret has at least 32 bytes.'),
+    jwks: z
+      .url({ protocol: /^https?$/ })
+      .optional()
+      .describe('Address of a JWK Set, fetched and rotated.'),
+    algorithms: z
+      .array(
+        z.enum([
+          'HS256',
+          'HS384',
+          'HS512',
+          'RS256',
+          'RS384',
+          'RS512',
+          'PS256',
+          'PS384',
+          'PS512',
+          'ES256',
+          'ES384',
+          'ES512',
+          'EdDSA',
+        ]),
+      )
+      .optional()
+      .describe('What the signature may be. Default: what fits the key. `none` is never accepted.'),
+    issuer: z.string().optional().describe('Required `iss`.'),
+    audience: z.string().optional().describe('Required `aud`.'),
+    require: z
+      .record(z.string(), z.union([z.string(), z.number(), z.boolean()]))
+      .default({})
+      .describe('Claims and their values; `":name"` is the value of that path parameter.'),
+    cookie: z.string().optional().describe('Also read the token from this cookie.'),
+    subprotocol: z
+      .boolean()
+      .default(false)
+      .describe('Also read it from `Sec-WebSocket-Protocol: bearer, TOKEN`, which browsers can send.'),
+    clockTolerance: duration.prefault('5s').describe('Allowed clock difference.'),
+    login: z.string().optional().describe('Where a browser without a valid token is sent. Programs get 401.'),
+    mode,
+  })
+  .refine(
+    (options) => (options.key === undefined) !== (options.jwks === undefined),
+    'needs either `key` or `jwks`',
+  )
+  .describe('Asks for a signed token.')
+
+const forwardAuth = z
+  .strictObject({
+    url: z
+      .url({ protocol: /^https?$/ })
+      .describe('Asked with GET and X-Forwarded-Method, -Proto, -Host, -Uri, -For; 2xx lets pass.'),
+    requestHeaders: z
+      .array(z.string())
+      .default(['authorization', 'cookie'])
+      .describe('Fields of the request that are shown to it.'),
+    responseHeaders: z
+      .array(z.string())
+      .default([])
+      .describe(
+        'Fields of its answer that are passed to the upstream, such as Remote-User. Always removed from what clients send.',
+      ),
+    timeout: duration.prefault('5s').describe('After this the request is refused.'),
+    mode,
+  })
+  .describe('Asks another service whether a request may pass.')
+
+const securityHeaders = short(
+  z.literal(true),
+  () => ({}),
+  z.strictObject({
+    contentSecurityPolicy: z
+      .union([z.literal(false), z.record(z.string(), z.array(z.string()))])
+      .optional()
+      .describe("CSP directives in helmet's form; `false` for none."),
+    frame: z
+      .enum(['deny', 'same-origin', 'any'])
+      .default('same-origin')
+      .describe('Who may frame these pages.'),
+    hsts: z
+      .union([
+        z.literal(false),
+        z.strictObject({
+          maxAge: duration.prefault('365d'),
+          includeSubDomains: z.boolean().default(true),
+          preload: z.boolean().default(false),
+        }),
+      ])
+      .prefault({})
+      .describe('Strict-Transport-Security, on encrypted listeners only.'),
+    crossOrigin: z
+      .enum(['isolate', 'same-site', 'any'])
+      .default('same-site')
+      .describe('Cross-Origin-*-Policy: `any` lets other sites embed, `isolate` also sets COEP.'),
+    override: z.boolean().default(true).describe('Whether ours replace what the upstream sent.'),
+    mode: z.literal('enforce').default('enforce'),
+  }),
+).describe('Security fields by helmet on every response.')
+
+const cache = z
+  .strictObject({
+    rules: z
+      .array(
+        z.strictObject({
+          path: z.string().startsWith('/').default('/').describe('Path prefix within the route.'),
+          extensions: z
+            .array(z.string().regex(/^\w+$/, 'is written without a dot'))
+            .optional()
+            .describe('Only these file extensions.'),
+          maxAge: duration.describe('`max-age`, and `Expires`.'),
+          immutable: z.boolean().default(false),
+          visibility: z.enum(['public', 'private']).default('public'),
+        }),
+      )
+      .min(1)
+      .describe('The first that fits sets Cache-Control and Expires on a 200, 203, 206, 301 or 304.'),
+    override: z.boolean().default(false).describe('Whether it replaces what the upstream said.'),
+    mode: z.literal('enforce').default('enforce'),
+  })
+  .describe('Tells browsers how long they may keep responses.')
+
+const compress = short(
+  z.literal(true),
+  () => ({}),
+  z.strictObject({
+    codings: z
+      .array(z.enum(['zstd', 'br', 'gzip']))
+      .min(1)
+      .default(['zstd', 'br', 'gzip'])
+      .describe('In order of preference.'),
+    minSize: size.prefault('1KB').describe('Smaller bodies stay as they are.'),
+    mode: z.literal('enforce').default('enforce'),
+  }),
+).describe(
+  'Compresses text, never a stream that must flow, never what is compressed, ranged or marked no-transform.',
+)
+
+const fieldMap = z.record(
+  z.string().regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, 'is not a field name'),
+  z.string().regex(/^[^\r\n\0]*$/, 'may not hold line breaks'),
+)
+const edit = z.strictObject({
+  set: fieldMap.default({}).describe('Replaces the field.'),
+  add: fieldMap.default({}).describe('Adds one more.'),
+  remove: z.array(z.string()).default([]).describe('Removes every one.'),
+})
+const headers = z
+  .strictObject({
+    request: edit.prefault({}).describe('On the way to the upstream.'),
+    response: edit.prefault({}).describe('On the way to the client.'),
+    mode: z.literal('enforce').default('enforce'),
+  })
+  .describe('Sets, adds and removes fields.')
+
+/** The YAML key of each policy and its options, in the order in which policies are asked: what costs nothing first. */
+export const policySchemas = {
+  maintenance,
+  deny: denyNetworks,
+  allow,
+  methods,
+  cors,
+  rateLimit,
+  maxBody,
+  basicAuth,
+  jwt,
+  forwardAuth,
+  securityHeaders,
+  headers,
+  cache,
+  compress,
+} as const
+
+export type PolicyName = keyof typeof policySchemas
+export type PolicyOptions<Name extends PolicyName> = z.output<(typeof policySchemas)[Name]>
+
+/** A policy with a short form: `allow: [10.0.0.0/8]` besides `allow: { networks: [10.0.0.0/8], mode: observe }`. */
+function short<Short extends z.ZodType, Long extends z.ZodType>(
+  shortForm: Short,
+  expand: (value: z.output<Short>) => unknown,
+  long: Long,
+) {
+  return z.union([shortForm.transform((value) => long.parse(expand(value)) as z.output<Long>), long])
+}
