@@ -100,6 +100,7 @@ const upstream = z
       .default(['127.0.0.0/8', '::1'])
       .describe('Networks that leased targets may lie in.'),
     connections: z.int().min(1).default(256).describe('Most connections to one target per worker.'),
+    connectTimeout: duration.prefault('5s').describe('To reach a target, TLS included.'),
     tls: upstreamTls.prefault({}),
   })
   .refine(
@@ -109,7 +110,6 @@ const upstream = z
   .refine((value) => !value.keyed || value.leased, '`keyed` needs `leased: true`')
 
 const timeouts = z.strictObject({
-  connect: duration.prefault('5s').describe('To reach the target.'),
   response: duration.prefault('60s').describe('From the request to the first byte of the response head.'),
   idle: duration.prefault('60s').describe('Without a byte in either direction, in a body or a tunnel.'),
 })
