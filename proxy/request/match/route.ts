@@ -1,0 +1,35 @@
+import type { LoadedRoute } from '../../config/loaded.ts'
+import type { Upstream } from '../../upstreams/upstream.ts'
+import type { Middleware } from '../middleware.ts'
+import type { HeaderEntry, Policy } from '../policies/policy.ts'
+
+/**
+ * A route as the path sees it: everything that depends on the configuration alone, worked out when the table
+ * was built.
+ */
+export interface Route {
+  readonly name: string
+  /** Its place, for logs: `routes.yaml:42`. */
+  readonly rule: string
+  readonly config: LoadedRoute
+  readonly hosts: readonly (string | undefined)[]
+  readonly listeners: ReadonlySet<string>
+  readonly methods?: ReadonlySet<string>
+  readonly destination: Destination
+
+  /** Policies in the order in which they are asked, and those with each further hook. */
+  readonly policies: readonly Policy[]
+  readonly bodyLimit: number
+  readonly fixedHeaders: readonly HeaderEntry[]
+  readonly requestEditors: readonly Policy[]
+  readonly responseEditors: readonly Policy[]
+  readonly encoders: readonly Policy[]
+  readonly middleware?: Middleware
+}
+
+export type Destination =
+  | { readonly kind: 'upstream'; readonly upstream: Upstream; readonly keyParam?: string }
+  | { readonly kind: 'files'; readonly root: string; readonly index: string; readonly spa: boolean }
+  | { readonly kind: 'redirect'; readonly location: string; readonly status: number }
+  /** A part of the route failed to load: it is closed, and so fails alone. */
+  | { readonly kind: 'closed'; readonly reason: string }
