@@ -229,7 +229,7 @@ const cache = z
     rules: z
       .array(
         z.strictObject({
-          path: z.string().startsWith('/').default('/').describe('Path prefix within the route.'),
+          path: z.string().startsWith('/').default('/').describe('Path prefix, written whole as in `match.path`; it ends at a segment.'),
           extensions: z
             .array(z.string().regex(/^\w+$/, 'is written without a dot'))
             .optional()
@@ -284,8 +284,8 @@ export const policySchemas = {
   maintenance,
   deny: denyNetworks,
   allow,
-  methods,
   cors,
+  methods,
   rateLimit,
   maxBody,
   basicAuth,

@@ -1,6 +1,6 @@
 import type { Transform } from 'node:stream'
 import type { ErrorCode } from '../../errors.ts'
-import type { Facts } from '../exchange.ts'
+import type { Facts } from '../facts.ts'
 
 export type HeaderEntry = readonly [name: string, value: string]
 
@@ -20,12 +20,16 @@ export interface Pass {
   responseHeaders?: readonly HeaderEntry[]
   /** Who the client turned out to be; goes to the access log and to `X-Forwarded-User`. */
   user?: string
+  /** What a verified token says; later policies find it in `facts.claims`. */
+  claims?: Readonly<Record<string, unknown>>
 }
 export interface Deny {
   verdict: 'deny'
   code: ErrorCode
   /** For the log and `explain`, for instance "10.0.0.9 is in no allowed network"; never shown to the client. */
   reason: string
+  /** Shown to the client instead of the text of the catalogue: written by the operator, never worked out. */
+  text?: string
   responseHeaders?: readonly HeaderEntry[]
 }
 export interface Answer {
@@ -61,6 +65,8 @@ export interface Policy {
   readonly name: string
   /** `observe` counts and logs a refusal and lets the exchange pass. */
   readonly mode: 'enforce' | 'observe'
+  /** Asked after the policies that verify tokens, whatever its place in the table. */
+  readonly needsClaims?: boolean
   /** Stage 3. Decided from facts alone. Answers synchronously wherever it can. */
   decide?(facts: Facts): Verdict | Promise<Verdict>
   /** The most bytes of request body that may be relayed; the relay counts and refuses with `body_too_large`. */
