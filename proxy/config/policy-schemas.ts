@@ -29,18 +29,16 @@ const maintenance = short(
   }),
 ).describe('Closes the route with 503 and a page, except for some networks.')
 
+const method = z
+  .string()
+  .toUpperCase()
+  .regex(/^[A-Z-]+$/, 'is not a method')
+
 const methods = short(
-  z
-    .array(
-      z
-        .string()
-        .toUpperCase()
-        .regex(/^[A-Z-]+$/, 'is not a method'),
-    )
-    .min(1),
+  z.array(method).min(1),
   (allow) => ({ allow }),
   z.strictObject({
-    allow: z.array(z.string().toUpperCase()).min(1).describe('The methods that pass.'),
+    allow: z.array(method).min(1).describe('The methods that pass.'),
     mode,
   }),
 ).describe('Passes these methods and answers 405 to the rest. `GET` lets `HEAD` pass.')
@@ -229,7 +227,11 @@ const cache = z
     rules: z
       .array(
         z.strictObject({
-          path: z.string().startsWith('/').default('/').describe('Path prefix, written whole as in `match.path`; it ends at a segment.'),
+          path: z
+            .string()
+            .startsWith('/')
+            .default('/')
+            .describe('Path prefix, written whole as in `match.path`; it ends at a segment.'),
           extensions: z
             .array(z.string().regex(/^\w+$/, 'is written without a dot'))
             .optional()

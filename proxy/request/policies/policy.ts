@@ -29,7 +29,7 @@ export interface Deny {
   /** For the log and `explain`, for instance "10.0.0.9 is in no allowed network"; never shown to the client. */
   reason: string
   /** Shown to the client instead of the text of the catalogue: written by the operator, never worked out. */
-  text?: string
+  message?: string
   responseHeaders?: readonly HeaderEntry[]
 }
 export interface Answer {

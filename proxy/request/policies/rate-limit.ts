@@ -1,0 +1,157 @@
+import { hash } from 'node:crypto'
+import { MemoryStore, type Options as StoreOptions } from 'express-rate-limit'
+import type { PolicyOptions } from '../../config/policy-schemas.ts'
+import type { Facts } from '../facts.ts'
+import type { Count, CountStore, LimitStore, PolicyContext } from './context.ts'
+import { deny, type HeaderEntry, type Policy, pass, type Verdict } from './policy.ts'
+import { countDespiteFailure } from './spare-count.ts'
+
+type Options = PolicyOptions<'rateLimit'>
+
+/**
+ * Passes N exchanges in each window and answers 429 to the rest. Windows are fixed: one begins with the first
+ * request of its key. Refused requests count, and so do those of a policy in observe mode. A rehearsal looks
+ * and does not count.
+ *
+ * The store of express-rate-limit is asked directly. Its middleware is not run: it needs an Express response
+ * to write the refusal to, which an upgrade and `explain` do not have, and returns only by way of promises.
+ *
+ * `by: claim:NAME` runs after `jwt`, where the claims come from; every other limit runs before passwords and
+ * tokens are looked at, and so protects those, too. `by: header:NAME` believes the client: it shares out
+ * fairly among clients that mean well, and holds back none that makes up a new value for every request.
+ */
+export function rateLimit(options: Options, context: PolicyContext): Policy {
+  if (options.per > longestWindow) throw new Error('`per` is at most 24d')
+  if (options.by.startsWith('claim:') && context.policies.jwt === undefined)
+    throw new Error(
+      `\`by: ${options.by}\` needs the policy jwt on the same route: claims are those of its token`,
+    )
+  const name = `${context.route}/rateLimit`
+  const store = countDespiteFailure({
+    store: context.limits.storeFor(name, options.per),
+    spare: () => spareLimits.storeFor(name, options.per),
+    onFailure: (why) => context.onBackgroundError(`rateLimit of route ${context.route}: ${why}`),
+  })
+  const keyOf = readBy(options.by)
+  const judge = judgeBy(options)
+  const policy: Policy = {
+    name: 'rateLimit',
+    mode: options.mode,
+    decide: function rateLimit(facts) {
+      const key = keyOf(facts)
+      if (facts.rehearsal) return rehearse(store, key, judge)
+      const count = store.increment(key)
+      return count instanceof Promise ? count.then((value) => judge(key, value)) : judge(key, count)
+    },
+  }
+  return options.by.startsWith('claim:') ? { ...policy, needsClaims: true } : policy
+}
+
+/** Counts in the memory of this process. `most` bounds the keys of one policy. */
+export function memoryLimits(most = 100_000): LimitStore {
+  const stores = new Map<string, { windowMs: number; memory: MemoryStore; counts: CountStore }>()
+  return {
+    storeFor(name, windowMs) {
+      const known = stores.get(name)
+      if (known?.windowMs === windowMs) return known.counts
+      known?.memory.shutdown()
+      const memory = new MemoryStore()
+      // It reads nothing but the window from the options of the middleware.
+      memory.init({ windowMs } as StoreOptions)
+      const counts = countIn(memory, most)
+      stores.set(name, { windowMs, memory, counts })
+      return counts
+    },
+  }
+}
+
+/**
+ * MemoryStore counts before it answers, but answers by promise and with an object that goes on counting, so
+ * that two requests of one tick would both read 2. Read at once from its map, each gets its own number.
+ */
+function countIn(memory: MemoryStore, most: number): CountStore {
+  return {
+    increment(key) {
+      // Whoever owns many addresses could fill the memory with keys: past the bound, the half that has been
+      // quiet for longest is forgotten, as the store itself does at the end of each window.
+      if (memory.current.size >= most) {
+        memory.previous = memory.current
+        memory.current = new Map()
+      }
+      void memory.increment(key)
+      const { totalHits, resetTime } = memory.current.get(key) as Count
+      return { totalHits, resetTime }
+    },
+    get: (key) => memory.get(key),
+  }
+}
+
+/** What a failing shared store is replaced with, until it is back. Kept for all tables: a reload forgives nobody. */
+const spareLimits = memoryLimits()
+
+/** setInterval, which the store clears by, takes no more: longer, and it would fire without end. */
+const longestWindow = 24 * 86_400_000
+
+async function rehearse(store: CountStore, key: string, judge: Judge): Promise<Verdict> {
+  const count = await store.get?.(key)
+  return judge(key, { totalHits: (count?.totalHits ?? 0) + 1, resetTime: count?.resetTime })
+}
+
+type Judge = (key: string, count: Count) => Verdict
+
+/** RateLimit and RateLimit-Policy as in draft-ietf-httpapi-ratelimit-headers-08. */
+function judgeBy({ limit, per, mode }: Options): Judge {
+  const window = Math.ceil(per / 1000)
+  const title = `"${limit}-in-${window}s"`
+  const policyField: HeaderEntry = ['ratelimit-policy', `${title};q=${limit};w=${window}`]
+  return function judge(key, { totalHits, resetTime }) {
+    const left = resetTime === undefined ? per : resetTime.getTime() - Date.now()
+    const seconds = Math.max(1, Math.ceil(left / 1000))
+    const remaining = Math.max(0, limit - totalHits)
+    const fields: HeaderEntry[] = [policyField, ['ratelimit', `${title};r=${remaining};t=${seconds}`]]
+    // A client told of a limit in observe mode would hold back from one that is not there.
+    if (totalHits <= limit) return mode === 'observe' ? pass : { verdict: 'pass', responseHeaders: fields }
+    fields.push(['retry-after', String(seconds)])
+    return deny('rate_limited', `${key.split('=', 1)[0]} is past ${limit} in ${window} s`, fields)
+  }
+}
+
+/**
+ * Keys carry their kind, so that no header value can pass for an address. Without the field or the claim a
+ * client counts by its address: one bucket for all of them would let anybody use up everybody's share.
+ */
+function readBy(by: string): (facts: Facts) => string {
+  if (by === 'client') return clientKey
+  if (by === 'route') return () => 'route'
+  const [kind, name = ''] = by.split(/:(.*)/s)
+  if (kind === 'header') {
+    const field = name.toLowerCase()
+    return (facts) => valueKey(by, facts.headers.get(field)) ?? clientKey(facts)
+  }
+  return (facts) => {
+    const claim = facts.claims && Object.hasOwn(facts.claims, name) ? facts.claims[name] : undefined
+    return valueKey(by, claim) ?? clientKey(facts)
+  }
+}
+
+/**
+ * By digest, because a header may be an API key, which belongs in no store, and may have many kilobytes, which
+ * would be kept for a whole window.
+ */
+function valueKey(by: string, value: unknown): string | undefined {
+  if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') return undefined
+  if (value === '') return undefined
+  return `${by}=${hash('sha256', String(value), 'base64url')}`
+}
+
+/**
+ * An IPv6 /64 is one client: a single subscriber has 2^64 addresses to choose from. The groups are read from
+ * the parsed address; express-rate-limit's `ipKeyGenerator` would parse it again, for 11 µs.
+ */
+function clientKey({ client }: Facts): string {
+  if ('octets' in client.ip) return client.text
+  return `${client.ip.parts
+    .slice(0, 4)
+    .map((part) => part.toString(16))
+    .join(':')}::/64`
+}
