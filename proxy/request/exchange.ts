@@ -1,72 +1,112 @@
 import type { ClientAddress } from '../address.ts'
+import type { ErrorCode } from '../errors.ts'
+import type { ExchangeRecord } from '../observability/exchange-record.ts'
+import type { Target } from '../upstreams/upstream.ts'
+import type { ClientRequest, ClientResponse, ConnectionTls, Incoming, Listener } from './accept/incoming.ts'
+import type { Facts } from './facts.ts'
+import type { Route } from './match/route.ts'
+import type { HeaderEntry, ResponseHeaders } from './policies/policy.ts'
+
+export { type ClientCertificate, type Facts, type HeaderFields, RawHeaderFields } from './facts.ts'
 
 /**
- * Everything that may decide about an exchange, and nothing else: no socket, no body, no clock.
- * `match` and the policies see facts alone, so the running proxy, `explain`, `plan` and route tests agree.
+ * One request with its response, or one upgrade with its tunnel, on its way through the five stages. Stages
+ * write down what they find; the finish reads it. It is its own log record, so nothing is copied.
  */
-export interface Facts {
-  /** Name of the listener in routes.yaml. */
-  readonly listener: string
-  /** Whether the client's connection is encrypted, here or (believed only from a trusted proxy) before us. */
-  readonly secure: boolean
-  readonly protocol: 'HTTP/1.0' | 'HTTP/1.1' | 'HTTP/2.0'
-  /** True for a WebSocket handshake. Policies hold for it as for any request. */
-  readonly upgrade: boolean
-  /** The client, normalised once: trusted proxies resolved, IPv4-mapped IPv6 unwrapped. */
-  readonly client: ClientAddress
-  readonly method: string
-  /** Lower case, no port, no trailing dot. */
-  readonly host: string
-  /** The canonical path, as the upstream will read it. See `match/canonical-path.ts`. */
-  readonly path: string
-  /** The query with its `?`, or an empty string. Untouched. */
-  readonly query: string
-  readonly headers: HeaderFields
-  /** Values of `:name` segments of the route's path. Empty until a route has matched. */
-  params: Readonly<Record<string, string>>
-  /** The client certificate of a listener that asks for one. */
-  readonly clientCertificate?: ClientCertificate
-  /** True when nobody is waiting (explain, plan, tests): a limit is looked at and not used up. */
-  readonly rehearsal?: boolean
-}
+export class Exchange implements ExchangeRecord {
+  readonly request: ClientRequest
+  readonly response: ClientResponse
+  readonly upgrade: Incoming['upgrade']
+  readonly from: Listener
+  readonly tls: ConnectionTls | undefined
+  readonly peer: ClientAddress
+  readonly peerPort: number
+  readonly expectsContinue: boolean
+  readonly startedAt = Date.now()
+  readonly started = performance.now()
+  id = ''
 
-export interface ClientCertificate {
-  subject: string
-  /** SHA-256 of the certificate, hex pairs with colons. */
-  fingerprint: string
-  serial: string
-}
+  /** Set by accept. Undefined only while the request has not been understood. */
+  facts: Facts | undefined
+  /** Set by match. */
+  matched: Route | undefined
+  /** The part of the path that the route's pattern took. */
+  prefix = ''
+  /** Set by policies: fields for the upstream, and for the response. */
+  upstreamHeaders: readonly HeaderEntry[] = []
+  addedHeaders: readonly HeaderEntry[] = []
+  user: string | undefined
+  observed: readonly { policy: string; reason: string }[] | undefined
+  decision: 'allow' | 'deny' | 'error' = 'allow'
+  errorCode: ErrorCode | undefined
+  denyPolicy: string | undefined
+  denyReason: string | undefined
+  /** Set by relay. */
+  upstreamTarget: Target | undefined
+  upstreamStatus: number | undefined
+  upstreamDuration: number | undefined
+  attempts = 0
+  kind: 'http' | 'websocket' | 'sse' = 'http'
+  /** Ends what the relay has under way when the client has gone. */
+  onClientGone: (() => void) | undefined
+  /** Set by respond and by the finish. */
+  status = 0
+  responseHeaders: ResponseHeaders = {}
+  bytesReceived = 0
+  bytesSent = 0
+  aborted = false
+  finished = false
+  duration = 0
+  detail: string | undefined
 
-/** Header fields of a request. Names are compared without case. */
-export interface HeaderFields {
-  /** The first field of that name. Ask for it in lower case. */
-  get(name: string): string | undefined
-  /** Every field of that name, in order. */
-  all(name: string): string[]
-  /** name, value, name, value, as received. */
-  readonly raw: readonly string[]
-}
-
-/** Header fields over Node's `rawHeaders`: a scan, because most routes ask for one name or none. */
-export class RawHeaderFields implements HeaderFields {
-  readonly raw: readonly string[]
-  constructor(raw: readonly string[]) {
-    this.raw = raw
+  constructor(incoming: Incoming) {
+    this.request = incoming.request
+    this.response = incoming.response
+    this.upgrade = incoming.upgrade
+    this.from = incoming.listener
+    this.tls = incoming.tls
+    this.peer = incoming.peer
+    this.peerPort = incoming.peerPort
+    this.expectsContinue = incoming.expectsContinue
   }
-  get(name: string): string | undefined {
-    const raw = this.raw
-    for (let i = 0; i < raw.length; i += 2) if (sameName(raw[i] as string, name)) return raw[i + 1]
-    return undefined
-  }
-  all(name: string): string[] {
-    const raw = this.raw
-    const values: string[] = []
-    for (let i = 0; i < raw.length; i += 2)
-      if (sameName(raw[i] as string, name)) values.push(raw[i + 1] as string)
-    return values
-  }
-}
 
-function sameName(field: string, lowerCase: string): boolean {
-  return field.length === lowerCase.length && (field === lowerCase || field.toLowerCase() === lowerCase)
+  get listener(): string {
+    return this.from.name
+  }
+  get secure(): boolean {
+    return this.facts?.secure ?? this.from.secure
+  }
+  get protocol(): string {
+    return this.facts?.protocol ?? `HTTP/${this.request.httpVersion}`
+  }
+  get method(): string {
+    return this.request.method ?? ''
+  }
+  get host(): string {
+    return this.request.headers[':authority']?.toString() ?? this.request.headers.host ?? ''
+  }
+  get uri(): string {
+    return this.request.url ?? ''
+  }
+  get clientAddress(): string {
+    return this.facts?.client.text ?? this.peer.text
+  }
+  get peerAddress(): string {
+    return this.peer.text
+  }
+  get requestHeaders(): readonly string[] {
+    return this.request.rawHeaders
+  }
+  get route(): string | undefined {
+    return this.matched?.name
+  }
+  get rule(): string | undefined {
+    return this.matched?.rule
+  }
+  get service(): string | undefined {
+    return this.matched?.destination.kind === 'upstream' ? this.matched.destination.upstream.name : undefined
+  }
+  get target(): string | undefined {
+    return this.upstreamTarget?.address.text
+  }
 }

@@ -35,7 +35,12 @@ export function openPool(address: TargetAddress, config: UpstreamConfig, folder:
     keepAliveMaxTimeout: 300_000,
     maxHeaderSize: 64 * 1024,
     allowH2: false,
-    connect: { ...tls, timeout: config.connectTimeout, socketPath: address.socketPath ?? null, keepAlive: true },
+    connect: {
+      ...tls,
+      timeout: config.connectTimeout,
+      socketPath: address.socketPath ?? null,
+      keepAlive: true,
+    },
   })
   return {
     dispatch: (options, handler) => pool.dispatch(options, handler),
@@ -75,7 +80,15 @@ export interface TargetAddress {
 export function parseTarget(text: string): TargetAddress {
   if (text.startsWith('unix:')) {
     const socketPath = text.slice('unix:'.length)
-    return { text, origin: 'http://localhost', secure: false, host: 'localhost', port: 80, socketPath, authority: 'localhost' }
+    return {
+      text,
+      origin: 'http://localhost',
+      secure: false,
+      host: 'localhost',
+      port: 80,
+      socketPath,
+      authority: 'localhost',
+    }
   }
   const url = new URL(text)
   const secure = url.protocol === 'https:'
@@ -90,7 +103,13 @@ export function parseTarget(text: string): TargetAddress {
 }
 
 function limitConnectTime(request: http.ClientRequest, limit: number): void {
-  const timer = setTimeout(() => request.destroy(Object.assign(new Error(`no connection within ${limit} ms`), { code: 'UND_ERR_CONNECT_TIMEOUT' })), limit)
+  const timer = setTimeout(
+    () =>
+      request.destroy(
+        Object.assign(new Error(`no connection within ${limit} ms`), { code: 'UND_ERR_CONNECT_TIMEOUT' }),
+      ),
+    limit,
+  )
   request.once('socket', (socket: Duplex & { connecting?: boolean }) => {
     if (socket.connecting) socket.once('connect', () => clearTimeout(timer))
     else clearTimeout(timer)

@@ -22,7 +22,10 @@ export function createUpstreams(
   const byName = new Map<string, Upstream>()
   for (const [name, config] of Object.entries(configs)) {
     const before = previous?.get(name)
-    byName.set(name, before && isDeepStrictEqual(before.config, config) ? before : createUpstream(name, config, folder))
+    byName.set(
+      name,
+      before && isDeepStrictEqual(before.config, config) ? before : createUpstream(name, config, folder),
+    )
   }
   return {
     get: (name) => byName.get(name),

@@ -3,7 +3,7 @@ import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import type { Duplex } from 'node:stream'
 import type { ClientAddress } from '../../address.ts'
 import type { ListenerConfig } from '../../config/schema.ts'
-import type { ClientCertificate } from '../exchange.ts'
+import type { ClientCertificate } from '../facts.ts'
 
 export type ClientRequest = IncomingMessage | Http2ServerRequest
 export type ClientResponse = ServerResponse | Http2ServerResponse

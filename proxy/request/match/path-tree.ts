@@ -6,9 +6,12 @@
  */
 export interface PathTree<Entry> {
   add(pattern: string, exact: boolean, entry: Entry): void
-  /** The first entry, in that order, that `accept` takes. `params` receives the values of `:name` segments. */
-  find(path: string, accept: (entry: Entry, params: Params) => boolean): Entry | undefined
+  /** The first entry, in that order, that `accept` takes. */
+  find(path: string, accept: Accept<Entry>): Entry | undefined
 }
+
+/** `params` holds the values of `:name` segments, `end` is where in the path the pattern ends. */
+export type Accept<Entry> = (entry: Entry, params: Params, end: number) => boolean
 
 export type Params = Record<string, string>
 
@@ -59,7 +62,7 @@ function walk<Entry>(
   path: string,
   from: number,
   values: readonly string[],
-  accept: (entry: Entry, params: Params) => boolean,
+  accept: Accept<Entry>,
 ): Entry | undefined {
   const ended = from >= path.length
   if (!ended && (node.written.size > 0 || node.any)) {
@@ -76,7 +79,7 @@ function walk<Entry>(
   }
   for (const { entry, exact, names } of node.entries) {
     if (exact && !ended) continue
-    if (accept(entry, paramsOf(names, values))) return entry
+    if (accept(entry, paramsOf(names, values), Math.min(from - 1, path.length))) return entry
   }
   return undefined
 }

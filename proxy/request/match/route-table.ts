@@ -1,4 +1,4 @@
-import type { Facts } from '../exchange.ts'
+import type { Facts } from '../facts.ts'
 import { withoutPathParameters } from './canonical-path.ts'
 import { createPathTree, type Params, type PathTree } from './path-tree.ts'
 import type { Route } from './route.ts'
@@ -14,7 +14,13 @@ export interface RouteTable {
 }
 
 export type Match =
-  | { readonly found: 'route'; readonly route: Route; readonly params: Params }
+  | {
+      readonly found: 'route'
+      readonly route: Route
+      readonly params: Params
+      /** The part of the path that the route's pattern took: `/desktop/alice`, or an empty string for `/`. */
+      readonly prefix: string
+    }
   | { readonly found: 'nothing' }
   /** Readers disagree about which route the path is: `/close;x` is /close to one and not to another. */
   | { readonly found: 'ambiguous' }
@@ -36,7 +42,10 @@ function matchFacts(trees: ReadonlyMap<string | undefined, PathTree<Route>>, fac
   const bare = withoutPathParameters(facts.path)
   if (bare === facts.path) return match
   const other = search(trees, facts, bare)
-  const same = match.found === 'route' ? other.found === 'route' && other.route === match.route : other.found === match.found
+  const same =
+    match.found === 'route'
+      ? other.found === 'route' && other.route === match.route
+      : other.found === match.found
   return same ? match : { found: 'ambiguous' }
 }
 
@@ -44,10 +53,12 @@ const nothing: Match = Object.freeze({ found: 'nothing' })
 
 function search(trees: ReadonlyMap<string | undefined, PathTree<Route>>, facts: Facts, path: string): Match {
   let params: Params | undefined
-  const accept = (route: Route, values: Params): boolean => {
+  let prefix = ''
+  const accept = (route: Route, values: Params, end: number): boolean => {
     if (!route.listeners.has(facts.listener)) return false
     if (route.methods !== undefined && !route.methods.has(facts.method)) return false
     params = values
+    prefix = path.slice(0, end)
     return true
   }
   const dot = facts.host.indexOf('.')
@@ -55,5 +66,5 @@ function search(trees: ReadonlyMap<string | undefined, PathTree<Route>>, facts: 
     trees.get(facts.host)?.find(path, accept) ??
     (dot > 0 ? trees.get(`*${facts.host.slice(dot)}`)?.find(path, accept) : undefined) ??
     trees.get(undefined)?.find(path, accept)
-  return route === undefined ? nothing : { found: 'route', route, params: params as Params }
+  return route === undefined ? nothing : { found: 'route', route, params: params as Params, prefix }
 }

@@ -1,5 +1,6 @@
 import type { LoadedRoute } from '../../config/loaded.ts'
 import type { Upstream } from '../../upstreams/upstream.ts'
+import type { Facts } from '../facts.ts'
 import type { Middleware } from '../middleware.ts'
 import type { HeaderEntry, Policy } from '../policies/policy.ts'
 
@@ -30,6 +31,6 @@ export interface Route {
 export type Destination =
   | { readonly kind: 'upstream'; readonly upstream: Upstream; readonly keyParam?: string }
   | { readonly kind: 'files'; readonly root: string; readonly index: string; readonly spa: boolean }
-  | { readonly kind: 'redirect'; readonly location: string; readonly status: number }
+  | { readonly kind: 'redirect'; readonly status: number; readonly locate: (facts: Facts) => string }
   /** A part of the route failed to load: it is closed, and so fails alone. */
   | { readonly kind: 'closed'; readonly reason: string }

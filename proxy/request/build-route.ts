@@ -1,0 +1,111 @@
+import { basename, resolve } from 'node:path'
+import type { RequestHandler } from 'express'
+import type { Extension, LoadedConfig, LoadedRoute } from '../config/loaded.ts'
+import type { Upstreams } from '../upstreams/upstreams.ts'
+import type { Destination, Route } from './match/route.ts'
+import { mountMiddleware } from './middleware.ts'
+import type { LimitStore } from './policies/context.ts'
+import { buildPolicies } from './policies/index.ts'
+import type { Policy } from './policies/policy.ts'
+import { createRedirect } from './respond/redirect.ts'
+
+/** What building routes needs besides the configuration. */
+export interface BuildContext {
+  readonly config: LoadedConfig
+  readonly upstreams: Upstreams
+  readonly limits: LimitStore
+  readonly env: NodeJS.ProcessEnv
+  onBackgroundError(message: string): void
+}
+
+/**
+ * Works out everything about a route that does not depend on a request. A part of it that fails to build
+ * closes this route and no other.
+ */
+export function buildRoute(route: LoadedRoute, context: BuildContext): Route {
+  try {
+    return assemble(route, context, policiesOf(route, context), destinationOf(route, context))
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    context.onBackgroundError(`route ${route.name} is closed: ${reason}`)
+    return assemble({ ...route, middleware: [] }, context, [], { kind: 'closed', reason })
+  }
+}
+
+function assemble(
+  route: LoadedRoute,
+  context: BuildContext,
+  policies: readonly Policy[],
+  destination: Destination,
+): Route {
+  const limits = policies.map((policy) => policy.bodyLimit ?? Number.POSITIVE_INFINITY)
+  return {
+    name: route.name,
+    rule: `${basename(context.config.file)}:${route.line}`,
+    config: route,
+    hosts: route.match.host ?? [undefined],
+    listeners: new Set(route.listeners ?? defaultListeners(context.config)),
+    methods: route.match.methods && new Set(route.match.methods),
+    destination,
+    policies: policies.filter((policy) => policy.decide !== undefined),
+    bodyLimit: Math.min(Number.POSITIVE_INFINITY, ...limits),
+    fixedHeaders: policies.flatMap((policy) => policy.fixedHeaders ?? []),
+    requestEditors: policies.filter((policy) => policy.editRequest !== undefined),
+    responseEditors: policies.filter((policy) => policy.editResponse !== undefined),
+    encoders: policies.filter((policy) => policy.encodeBody !== undefined),
+    middleware:
+      route.middleware.length === 0
+        ? undefined
+        : mountMiddleware(route.middleware.map(({ use, options }) => handlerOf(context, use, options))),
+  }
+}
+
+/** A route that names no listener answers where clients are encrypted; where nothing is, everywhere. */
+export function defaultListeners(config: LoadedConfig): string[] {
+  const names = Object.keys(config.listeners)
+  const encrypted = names.filter((name) => config.listeners[name]?.tls ?? name === 'https')
+  return encrypted.length > 0 ? encrypted : names
+}
+
+function policiesOf(route: LoadedRoute, context: BuildContext): Policy[] {
+  const { config, limits, env, onBackgroundError } = context
+  const paths = route.match.path
+  return buildPolicies(
+    route.policies,
+    {
+      route: route.name,
+      paths,
+      paramNames: paths.flatMap((path) =>
+        [...path.matchAll(/\/:([^/]+)/g)].map((found) => found[1] as string),
+      ),
+      folder: config.folder,
+      env,
+      limits,
+      policies: route.policies,
+      onBackgroundError,
+    },
+    config.loadedExtensions,
+  )
+}
+
+function destinationOf(route: LoadedRoute, { config, upstreams }: BuildContext): Destination {
+  if (route.files !== undefined)
+    return { kind: 'files', ...route.files, root: resolve(config.folder, route.files.root) }
+  if (route.redirect !== undefined)
+    return {
+      kind: 'redirect',
+      status: route.redirect.status,
+      locate: createRedirect(route.redirect.location),
+    }
+  const to = route.to as string
+  const [name, param] = to.split('/:')
+  const upstream = upstreams.get(to) ?? upstreams.get(name as string)
+  if (upstream === undefined) throw new Error(`there is no upstream ${to} in ${config.file}`)
+  return { kind: 'upstream', upstream, keyParam: param }
+}
+
+function handlerOf(context: BuildContext, name: string, options: unknown): RequestHandler {
+  const extension = context.config.loadedExtensions.get(name) as Extension
+  if ('broken' in extension) throw new Error(`extension ${name} failed to load: ${extension.broken}`)
+  return extension.create(options) as RequestHandler
+}

@@ -1,0 +1,139 @@
+import type { Network } from '../address.ts'
+import { GatehouseError } from '../errors.ts'
+import { readFacts } from './accept/facts.ts'
+import type { Incoming } from './accept/incoming.ts'
+import { requestId } from './accept/request-id.ts'
+import { Exchange } from './exchange.ts'
+import type { Facts } from './facts.ts'
+import type { Destination, Route } from './match/route.ts'
+import type { RouteTable } from './match/route-table.ts'
+import { askPolicies, type Decision } from './policies/ask.ts'
+import { relay } from './relay/relay.ts'
+import { listenerRedirect } from './respond/redirect.ts'
+import { fieldsOf, refuse, refuseError, respond } from './respond/respond.ts'
+import { serveFile } from './respond/serve-file.ts'
+
+/** What the pipeline reads besides the exchange. Swapped as a whole by a reload. */
+export interface PipelineState {
+  readonly table: RouteTable
+  readonly trustedProxies: readonly Network[]
+  /** The port, as clients see it, of the encrypted listener that a listener sends the unmatched to. */
+  redirectPort(listener: string): number | undefined
+  /** Folder of a listener for /.well-known/acme-challenge/, absolute. */
+  acmeWebroot(listener: string): string | undefined
+}
+
+/** Told of what happens, for metrics and logs. */
+export interface PipelineObserver {
+  started(exchange: Exchange): void
+  finished(exchange: Exchange): void
+  /** The verdict of the route's policies. Not told of routes without any. */
+  decided(exchange: Exchange, route: Route, decision: Decision): void
+  retried(service: string): void
+}
+
+/**
+ * The life of an exchange: accept → match → policies → relay → respond. HTTP/1.1, HTTP/2 and upgrades all walk
+ * this one function, so there is no second door that a policy could be missing from. Whatever the outcome,
+ * the finish is one: `close` of the response.
+ */
+export async function serve(
+  incoming: Incoming,
+  state: PipelineState,
+  observer: PipelineObserver,
+): Promise<void> {
+  const exchange = new Exchange(incoming)
+  exchange.response.once('close', () => finish(exchange, observer))
+  observer.started(exchange)
+  try {
+    // accept
+    exchange.id = requestId(undefined)
+    const facts = readFacts(incoming, state.trustedProxies)
+    exchange.facts = facts
+
+    // match
+    const found = state.table.match(facts)
+    if (found.found === 'ambiguous') throw new GatehouseError('path_ambiguous')
+    if (found.found === 'nothing') return answerUnmatched(exchange, facts, state)
+    const { route } = found
+    facts.params = found.params
+    exchange.matched = route
+    exchange.prefix = found.prefix
+
+    // policies
+    const asked = askPolicies(route.policies, facts)
+    const decision = asked instanceof Promise ? await asked : asked
+    observer.decided(exchange, route, decision)
+    if (!passes(exchange, decision)) return
+
+    // relay, and respond
+    if (route.middleware !== undefined && (await route.middleware(exchange)) === 'answered') return
+    if (exchange.finished) return
+    switch (route.destination.kind) {
+      case 'upstream':
+        return relay(exchange, route, facts, observer.retried)
+      case 'files':
+        return await serveFile(exchange, route.destination, facts)
+      case 'redirect':
+        return redirect(exchange, route.destination, facts)
+      case 'closed':
+        return refuse(exchange, 'extension_broken', { reason: route.destination.reason })
+    }
+  } catch (error) {
+    refuseError(exchange, error)
+  }
+}
+
+/** What no route serves: an ACME challenge, a redirect of the whole listener, or a 404 that the log explains. */
+async function answerUnmatched(exchange: Exchange, facts: Facts, state: PipelineState): Promise<void> {
+  const webroot = state.acmeWebroot(facts.listener)
+  if (webroot !== undefined && facts.path.startsWith(acmePath)) {
+    exchange.prefix = acmePath.slice(0, -1)
+    return serveFile(exchange, { root: webroot, index: '', spa: false }, facts)
+  }
+  const port = facts.upgrade ? undefined : state.redirectPort(facts.listener)
+  if (port !== undefined) return respond(exchange, listenerRedirect(facts, port))
+  refuse(exchange, 'no_route', { reason: `no route for ${facts.host}${facts.path} on ${facts.listener}` })
+}
+
+const acmePath = '/.well-known/acme-challenge/'
+
+function redirect(
+  exchange: Exchange,
+  { status, locate }: Extract<Destination, { kind: 'redirect' }>,
+  facts: Facts,
+): void {
+  respond(exchange, { status, headers: { location: locate(facts) } })
+}
+
+/** Writes down what the policies decided. Answers whether the exchange goes on. */
+function passes(exchange: Exchange, decision: Decision): boolean {
+  exchange.observed = decision.observed
+  exchange.addedHeaders = decision.responseHeaders
+  switch (decision.outcome) {
+    case 'pass':
+      exchange.upstreamHeaders = decision.requestHeaders
+      exchange.user = decision.user
+      return true
+    case 'answer':
+      respond(exchange, { status: decision.status, headers: fieldsOf(decision.headers) }, decision.body)
+      return false
+    case 'deny':
+      refuse(exchange, decision.code, {
+        policy: decision.policy,
+        reason: decision.reason,
+        message: decision.message,
+      })
+      return false
+  }
+}
+
+/** The one finish: of a response, a refusal, an abort, and a tunnel. */
+function finish(exchange: Exchange, observer: PipelineObserver): void {
+  if (exchange.finished) return
+  exchange.finished = true
+  exchange.duration = performance.now() - exchange.started
+  exchange.aborted = exchange.kind !== 'websocket' && !exchange.response.writableFinished
+  exchange.onClientGone?.()
+  observer.finished(exchange)
+}

@@ -1,0 +1,40 @@
+/**
+ * Fields that belong to one connection and never pass through (RFC 9110 §7.6.1), in lower case.
+ * `trailer` is among them because trailers of requests are dropped with it.
+ */
+const hopByHop = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-authentication-info',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
+])
+
+export function isHopByHop(lowerCaseName: string): boolean {
+  return hopByHop.has(lowerCaseName)
+}
+
+/**
+ * The fields that a Connection field names: they too end here. Read before ours are set, so that a client
+ * that sends `Connection: x-forwarded-for` removes only what it sent itself.
+ */
+export function namedInConnection(connection: string | readonly string[] | undefined): ReadonlySet<string> {
+  if (
+    connection === undefined ||
+    connection === 'keep-alive' ||
+    connection === 'close' ||
+    connection === 'Keep-Alive'
+  )
+    return none
+  const names = new Set<string>()
+  for (const token of [connection].flat().join(',').split(',')) names.add(token.trim().toLowerCase())
+  return names
+}
+
+const none: ReadonlySet<string> = new Set()

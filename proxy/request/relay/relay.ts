@@ -1,0 +1,90 @@
+import type { Readable } from 'node:stream'
+import { markAway, markWell, type Target } from '../../upstreams/upstream.ts'
+import type { Exchange } from '../exchange.ts'
+import type { Facts } from '../facts.ts'
+import type { Destination, Route } from '../match/route.ts'
+import { refuse } from '../respond/respond.ts'
+import type { Failure } from './failure.ts'
+import { send } from './proxy-engine.ts'
+import { type Framing, framingOf, relayedBody } from './request-body.ts'
+
+/** An exchange with everything that its relay needs to know, whatever the number of attempts. */
+export interface Relay {
+  readonly exchange: Exchange
+  readonly route: Route
+  readonly facts: Facts
+  readonly upstream: Extract<Destination, { kind: 'upstream' }>['upstream']
+  readonly key: string | undefined
+  readonly framing: Framing
+  /** The request's body, if it has one. One for all attempts: a second reader would steal from the first. */
+  readonly body: Readable | undefined
+  readonly tried: Target[]
+  readonly retried: (service: string) => void
+}
+
+/** Sends the exchange to a target of its upstream, and to another where that repeats nothing. */
+export function relay(exchange: Exchange, route: Route, facts: Facts, retried: Relay['retried']): void {
+  const destination = route.destination as Extract<Destination, { kind: 'upstream' }>
+  const key = destination.keyParam === undefined ? undefined : facts.params[destination.keyParam]
+  const framing = exchange.upgrade === undefined ? framingOf(exchange) : 'none'
+  const body =
+    framing === 'none' ? undefined : relayedBody(exchange, route.bodyLimit, route.config.minUploadRate)
+  attempt({ exchange, route, facts, upstream: destination.upstream, key, framing, body, tried: [], retried })
+}
+
+/** The most targets that one exchange is offered to. */
+const mostAttempts = 3
+
+function attempt(relay: Relay): void {
+  const { exchange, upstream } = relay
+  const target = upstream.pick(relay.key, relay.tried)
+  if (target === undefined)
+    return refuse(exchange, 'upstream_away', {
+      reason: relay.key === undefined ? 'no target' : `no target for ${relay.key}`,
+    })
+  if (target.inFlight >= upstream.config.connections * 2)
+    return refuse(exchange, 'upstream_full', { reason: `${target.inFlight} exchanges in flight` })
+  relay.tried.push(target)
+  exchange.attempts++
+  exchange.upstreamTarget = target
+  target.inFlight++
+  send(relay, target, {
+    answered: () => markWell(target),
+    ended: () => {
+      target.inFlight--
+    },
+    failed: (failure) => failed(relay, target, failure),
+  })
+}
+
+/**
+ * Another attempt is made only where nothing was sent, or where the request is safe to repeat (RFC 9110
+ * §9.2.2) and has no body that is already used up.
+ */
+function failed(relay: Relay, target: Target, failure: Failure): void {
+  const { exchange, upstream } = relay
+  target.lastError = failure.detail
+  exchange.detail = failure.detail
+  // A client that has gone is no fault of the target.
+  if (exchange.finished || exchange.response.destroyed) return
+  if (failure.nothingSent && failure.code !== 'bad_request') markAway(target, failure.detail)
+  if (mayRepeat(relay, failure)) {
+    relay.retried(upstream.name)
+    return attempt(relay)
+  }
+  refuse(exchange, failure.code, { reason: failure.detail })
+}
+
+function mayRepeat(relay: Relay, failure: Failure): boolean {
+  const { exchange, body, tried } = relay
+  if (exchange.response.headersSent || exchange.attempts >= mostAttempts || failure.code === 'bad_request')
+    return false
+  if (body !== undefined && (body.destroyed || body.readableDidRead)) return false
+  const safe = exchange.method === 'GET' || exchange.method === 'HEAD' || exchange.method === 'OPTIONS'
+  if (!failure.nothingSent && !(safe && failure.code === 'upstream_broken')) return false
+  if (relay.upstream.targets(relay.key).some((target) => !tried.includes(target))) return true
+  // A lone target is asked once more if it hung up: it may have closed a kept-alive connection as we wrote.
+  if (failure.nothingSent || exchange.attempts > 1) return false
+  tried.length = 0
+  return true
+}

@@ -1,0 +1,153 @@
+import type { ServerResponse } from 'node:http'
+import type { Readable, Transform, Writable } from 'node:stream'
+import { type ErrorCode, errors, type GatehouseError } from '../../errors.ts'
+import type { Exchange } from '../exchange.ts'
+import type { HeaderEntry, ResponseHead, ResponseHeaders } from '../policies/policy.ts'
+import { prefersHtml, renderError } from './error-page.ts'
+
+/** Fields that an HTTP/2 response may not carry (RFC 9113 §8.2.2). Setting one would throw. */
+const connectionFields = [
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
+]
+
+/**
+ * Sends the head of a response, whoever made it, and answers where its body goes. This is the one place where
+ * a head is written, so no field that a policy asks for can be missed on an error page, a file or a redirect.
+ */
+export function beginResponse(exchange: Exchange, head: ResponseHead): Writable {
+  const { response, matched: route, facts } = exchange
+  const headers = head.headers
+  let coding: Transform | undefined
+  if (route !== undefined && facts !== undefined) {
+    for (const [name, value] of route.fixedHeaders) headers[name] = value
+    setAll(headers, exchange.addedHeaders)
+    for (const editor of route.responseEditors) editor.editResponse?.(facts, head)
+    for (const encoder of route.encoders) coding ??= encoder.encodeBody?.(facts, head)
+  }
+  headers['x-request-id'] = exchange.id
+  if (exchange.request.httpVersionMajor === 2) for (const name of connectionFields) delete headers[name]
+  else if (!exchange.request.complete) lingerAfter(exchange)
+  exchange.status = head.status
+  exchange.responseHeaders = headers
+  ;(response as ServerResponse).writeHead(head.status, headers)
+  if (coding === undefined) return response as Writable
+  coding.on('error', () => response.destroy())
+  coding.pipe(response as Writable)
+  return coding
+}
+
+/** Sends a whole response. */
+export function respond(exchange: Exchange, head: ResponseHead, body?: Buffer | string): void {
+  const bytes = typeof body === 'string' ? Buffer.from(body) : body
+  const bodiless = head.status === 204 || head.status === 304
+  if (!bodiless && head.headers['content-length'] === undefined)
+    head.headers['content-length'] = String(bytes?.length ?? 0)
+  const output = beginResponse(exchange, head)
+  if (bytes === undefined || bodiless || exchange.method === 'HEAD') return void output.end()
+  exchange.bytesSent += bytes.length
+  output.end(bytes)
+}
+
+/** Sends a response whose body is a stream of ours; a stream that breaks cuts the response short. */
+export function respondWithStream(exchange: Exchange, head: ResponseHead, body: Readable): void {
+  exchange.onClientGone = () => body.destroy()
+  body.on('error', (error) => {
+    exchange.detail = error.message
+    exchange.response.destroy()
+  })
+  if (exchange.method === 'HEAD') {
+    body.destroy()
+    return void beginResponse(exchange, head).end()
+  }
+  body.on('data', (chunk: Buffer) => {
+    exchange.bytesSent += chunk.length
+  })
+  body.pipe(beginResponse(exchange, head))
+}
+
+export interface Refusal {
+  /** For the log and `explain`; never sent. */
+  reason?: string
+  policy?: string
+  responseHeaders?: readonly HeaderEntry[]
+  /** Shown on the page. */
+  message?: string
+  retryAfter?: number
+}
+
+/** Seconds after which a client may try again, where nobody said otherwise. */
+const defaultRetryAfter = 5
+
+/**
+ * Ends an exchange with an error of the catalogue: a page for a browser, a problem document for a program.
+ * Once a response has begun, all that is honest is to cut it short: an error text inside a body that was
+ * promised whole would arrive as a complete answer.
+ */
+export function refuse(exchange: Exchange, code: ErrorCode, refusal: Refusal = {}): void {
+  if (exchange.finished || exchange.response.destroyed) return
+  exchange.decision = refusal.policy === undefined ? 'error' : 'deny'
+  exchange.errorCode = code
+  exchange.denyPolicy = refusal.policy
+  if (refusal.policy !== undefined) exchange.denyReason = refusal.reason
+  else exchange.detail ??= refusal.reason
+  if (exchange.response.headersSent) return void exchange.response.destroy()
+  const entry = errors[code]
+  const page = renderError(code, {
+    html: prefersHtml(exchange.request.headers.accept),
+    requestId: exchange.id,
+    retryAfter:
+      refusal.retryAfter ?? (entry.retryable && entry.status === 503 ? defaultRetryAfter : undefined),
+    service: entry.side === 'upstream' ? exchange.service : undefined,
+    message: refusal.message,
+  })
+  const head: ResponseHead = { status: page.status, headers: { ...page.headers } }
+  if (refusal.responseHeaders) setAll(head.headers, refusal.responseHeaders)
+  respond(exchange, head, page.body)
+}
+
+/** Ends an exchange that threw. What is no error of the catalogue is ours, and says nothing outside. */
+export function refuseError(exchange: Exchange, error: unknown): void {
+  const known = error as Partial<GatehouseError>
+  const code = known.code !== undefined && Object.hasOwn(errors, known.code) ? known.code : 'internal'
+  refuse(exchange, code, { reason: error instanceof Error ? (error.stack ?? error.message) : String(error) })
+}
+
+/** Entries as fields of a head. One that is said twice stays twice. */
+export function fieldsOf(entries: readonly HeaderEntry[]): ResponseHeaders {
+  const headers: ResponseHeaders = Object.create(null)
+  setAll(headers, entries)
+  return headers
+}
+
+// A field that is said twice stays twice, and replaces what was there before.
+function setAll(headers: ResponseHeaders, entries: readonly HeaderEntry[]): void {
+  const own = new Set<string>()
+  for (const [name, value] of entries) {
+    const key = name.toLowerCase()
+    const before = own.has(key) ? headers[key] : undefined
+    headers[key] = before === undefined ? value : [before, value].flat()
+    own.add(key)
+  }
+}
+
+/** How long a client may go on sending a body that nobody wants, so that it comes to read the response. */
+const lingerFor = 5_000
+
+/**
+ * A response may be ready before the request has ended. Reading the rest for ever would let a client hold us;
+ * closing at once would reset the connection and lose the response on its way. So the rest is read and thrown
+ * away for a while, and then the connection ends.
+ */
+function lingerAfter({ request, response }: Exchange): void {
+  response.once('finish', () => {
+    if (request.complete) return
+    const { socket } = request
+    const timer = setTimeout(() => socket.destroy(), lingerFor)
+    for (const event of ['close', 'end'] as const) request.once(event, () => clearTimeout(timer))
+  })
+}

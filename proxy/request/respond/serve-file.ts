@@ -1,0 +1,31 @@
+import type { Exchange } from '../exchange.ts'
+import type { Facts } from '../facts.ts'
+import { openFile } from './files.ts'
+import { refuse, respond, respondWithStream } from './respond.ts'
+
+/** A folder to serve. `index` stands for a folder; `spa` answers navigations to what is no file with it. */
+export interface Folder {
+  readonly root: string
+  readonly index: string
+  readonly spa: boolean
+}
+
+/** Answers an exchange with a file of a folder, the matched prefix removed from its path. */
+export async function serveFile(exchange: Exchange, folder: Folder, facts: Facts): Promise<void> {
+  const answer = await openFile({
+    ...folder,
+    path: facts.path.slice(exchange.prefix.length),
+    externalPath: facts.path,
+    query: facts.query,
+    method: facts.method,
+    headers: facts.headers,
+  })
+  if (typeof answer === 'string') {
+    const allow = answer === 'method_not_allowed' ? [['allow', 'GET, HEAD'] as const] : undefined
+    return refuse(exchange, answer, { reason: `${facts.path} in ${folder.root}`, responseHeaders: allow })
+  }
+  const head = { status: answer.status, headers: { ...answer.headers } }
+  if (answer.stream === undefined) return respond(exchange, head)
+  if (exchange.finished) return void answer.stream.destroy()
+  respondWithStream(exchange, head, answer.stream)
+}
