@@ -101,8 +101,9 @@ const rateLimit = z
   .describe('Answers 429 with Retry-After past the limit, and tells the count in RateLimit fields.')
 
 const maxBody = short(
-  size,
-  (bytes) => ({ size: bytes }),
+  // As written: the long form makes bytes of it.
+  size.in,
+  (written) => ({ size: written }),
   z.strictObject({ size: size.describe('The most that is relayed.'), mode }),
 ).describe('Answers 413 to a larger request body, declared or streamed.')
 
