@@ -1,6 +1,7 @@
 import { basename, resolve } from 'node:path'
 import type { RequestHandler } from 'express'
 import type { Extension, LoadedConfig, LoadedRoute } from '../config/loaded.ts'
+import { GatehouseError } from '../errors.ts'
 import type { Upstreams } from '../upstreams/upstreams.ts'
 import type { Destination, Route } from './match/route.ts'
 import { mountMiddleware } from './middleware.ts'
@@ -19,16 +20,16 @@ export interface BuildContext {
 }
 
 /**
- * Works out everything about a route that does not depend on a request. A part of it that fails to build
- * closes this route and no other.
+ * Works out everything about a route that does not depend on a request. An extension that is broken closes
+ * this route and no other. Throws for options that cannot work, such as a key that is too short.
  */
 export function buildRoute(route: LoadedRoute, context: BuildContext): Route {
   try {
     return assemble(route, context, policiesOf(route, context), destinationOf(route, context))
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    context.onBackgroundError(`route ${route.name} is closed: ${reason}`)
-    return assemble({ ...route, middleware: [] }, context, [], { kind: 'closed', reason })
+    if (!(error instanceof GatehouseError && error.code === 'extension_broken')) throw error
+    context.onBackgroundError(`route ${route.name} is closed: ${error.message}`)
+    return assemble({ ...route, middleware: [] }, context, [], { kind: 'closed', reason: error.message })
   }
 }
 
@@ -106,6 +107,13 @@ function destinationOf(route: LoadedRoute, { config, upstreams }: BuildContext):
 
 function handlerOf(context: BuildContext, name: string, options: unknown): RequestHandler {
   const extension = context.config.loadedExtensions.get(name) as Extension
-  if ('broken' in extension) throw new Error(`extension ${name} failed to load: ${extension.broken}`)
-  return extension.create(options) as RequestHandler
+  if ('broken' in extension)
+    throw new GatehouseError('extension_broken', `extension ${name} failed to load: ${extension.broken}`)
+  try {
+    return extension.create(options) as RequestHandler
+  } catch (error) {
+    throw new GatehouseError('extension_broken', `extension ${name} cannot be created: ${String(error)}`, {
+      cause: error,
+    })
+  }
 }

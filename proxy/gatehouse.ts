@@ -1,0 +1,150 @@
+import { resolve } from 'node:path'
+import { parseNetwork } from './address.ts'
+import type { ConfigProblem, LoadedConfig, LoadedRoute } from './config/loaded.ts'
+import type { Incoming } from './request/accept/incoming.ts'
+import { buildRoute } from './request/build-route.ts'
+import type { Exchange } from './request/exchange.ts'
+import { buildRouteTable } from './request/match/route-table.ts'
+import { type PipelineObserver, type PipelineState, serve } from './request/pipeline.ts'
+import type { LimitStore } from './request/policies/context.ts'
+import { createUpstreams, type Upstreams } from './upstreams/upstreams.ts'
+
+/** What a gatehouse needs from the process that it runs in. */
+export interface Surroundings {
+  readonly env: NodeJS.ProcessEnv
+  readonly limits: LimitStore
+  readonly observer: PipelineObserver
+  /** Something went wrong that no client waits for. */
+  onBackgroundError(message: string): void
+}
+
+/** The proxy without its sockets: a configuration, built, and the exchanges that walk through it. */
+export interface Gatehouse {
+  /** The path. Exchanges in flight end on the table that they began with. */
+  serve(incoming: Incoming): void
+  /** Builds the tables of another configuration and swaps them in. What is unchanged keeps its connections. */
+  activate(config: LoadedConfig): void
+  readonly config: LoadedConfig
+  readonly state: PipelineState
+  readonly upstreams: Upstreams
+  /** Routes that are closed because a part of them failed to load, with the reason. */
+  closedRoutes(): { route: string; reason: string }[]
+  /** Exchanges that are under way. */
+  readonly inFlight: ReadonlySet<Exchange>
+  /** Resolves when nothing is under way, or after that many milliseconds. */
+  settle(deadline: number): Promise<void>
+  close(): Promise<void>
+}
+
+export function createGatehouse(first: LoadedConfig, surroundings: Surroundings): Gatehouse {
+  const inFlight = new Set<Exchange>()
+  const observer: PipelineObserver = {
+    ...surroundings.observer,
+    started(exchange) {
+      inFlight.add(exchange)
+      surroundings.observer.started(exchange)
+    },
+    finished(exchange) {
+      inFlight.delete(exchange)
+      surroundings.observer.finished(exchange)
+    },
+  }
+  let built = build(first, surroundings)
+  return {
+    serve: (incoming) => void serve(incoming, built.state, observer),
+    activate(config) {
+      const before = built
+      built = build(config, surroundings, before.upstreams)
+      before.upstreams
+        .closeExcept(built.upstreams)
+        .catch((error: Error) => surroundings.onBackgroundError(error.message))
+    },
+    get config() {
+      return built.config
+    },
+    get state() {
+      return built.state
+    },
+    get upstreams() {
+      return built.upstreams
+    },
+    closedRoutes: () =>
+      built.state.table.routes.flatMap(({ name, destination }) =>
+        destination.kind === 'closed' ? [{ route: name, reason: destination.reason }] : [],
+      ),
+    inFlight,
+    async settle(deadline) {
+      const end = Date.now() + deadline
+      while (inFlight.size > 0 && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 20))
+    },
+    close: () => built.upstreams.closeExcept(),
+  }
+}
+
+interface Built {
+  readonly config: LoadedConfig
+  readonly upstreams: Upstreams
+  readonly state: PipelineState
+}
+
+/** Config → everything that the path reads. Nothing is resolved or connected, so nothing that is away stops it. */
+function build(config: LoadedConfig, surroundings: Surroundings, previous?: Upstreams): Built {
+  const upstreams = createUpstreams(config.upstreams, config.folder, previous)
+  const { env, limits, onBackgroundError } = surroundings
+  const problems: ConfigProblem[] = []
+  const routes = config.routes.flatMap((route) => {
+    try {
+      return [buildRoute(route, { config, upstreams, env, limits, onBackgroundError })]
+    } catch (error) {
+      problems.push(problemOf(config, route, error))
+      return []
+    }
+  })
+  if (problems.length > 0) throw new BuildError(problems)
+  const redirects = redirectPorts(config)
+  return {
+    config,
+    upstreams,
+    state: {
+      table: buildRouteTable(routes),
+      trustedProxies: config.trustedProxies.map(parseNetwork),
+      redirectPort: (listener) => redirects.get(listener),
+      acmeWebroot: (listener) => {
+        const folder = config.listeners[listener]?.acmeWebroot
+        return folder === undefined ? undefined : resolve(config.folder, folder)
+      },
+    },
+  }
+}
+
+/** Mistakes that show only when a configuration is built: a key that is too short, a file that says nothing. */
+export class BuildError extends Error {
+  readonly problems: readonly ConfigProblem[]
+  constructor(problems: readonly ConfigProblem[]) {
+    super(problems.map(({ file, line, path, message }) => `${file}:${line} ${path}: ${message}`).join('\n'))
+    this.name = 'BuildError'
+    this.problems = problems
+  }
+}
+
+function problemOf(config: LoadedConfig, route: LoadedRoute, error: unknown): ConfigProblem {
+  const message = error instanceof Error ? error.message : String(error)
+  return {
+    severity: 'error',
+    file: config.file,
+    line: route.line,
+    column: 1,
+    path: `route ${route.name}`,
+    message,
+  }
+}
+
+/** The port, as clients see it, of the listener that another redirects to. */
+function redirectPorts(config: LoadedConfig): Map<string, number> {
+  const ports = new Map<string, number>()
+  for (const [name, { redirect }] of Object.entries(config.listeners)) {
+    const target = redirect === undefined ? undefined : config.listeners[redirect]
+    if (target !== undefined) ports.set(name, target.publicPort ?? target.port)
+  }
+  return ports
+}
