@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { STATUS_CODES } from 'node:http'
 import { type ErrorCode, type ErrorEntry, errors } from '../../errors.ts'
 import { emblem, errorStyle } from './error-style.ts'
 import { type ErrorWords, errorWords } from './error-words.ts'
@@ -121,7 +122,7 @@ function prepare(code: ErrorCode): ErrorForm {
     beforeId: `<p class="acts">${links}</p><footer>If you ask for help, quote this number:<br><code>`,
     problem: JSON.stringify({
       type: `urn:gatehouse:error:${code}`,
-      title: words.headline,
+      title: STATUS_CODES[entry.status],
       status: entry.status,
       code,
       retryable: entry.retryable,

@@ -28,7 +28,8 @@ a:hover{background:var(--glow)}
 a:focus-visible{outline:3px solid var(--tint);outline-offset:2px}
 footer{margin:1.75rem 0 0;padding:1rem 0 0;border-top:1px solid var(--line);color:var(--soft);font-size:.875rem}
 code{font:.875rem/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;color:var(--ink);user-select:all;overflow-wrap:anywhere}
-@media (max-height:30rem){body{place-items:start center;padding:.75rem}main{padding:1.25rem 1.5rem}svg{float:right;width:2.75rem;height:2.75rem;margin:0 0 0 1rem}.acts{margin-top:1rem}footer{margin-top:1rem;padding-top:.75rem}}
+@media (max-height:36rem){body{padding:.75rem}main{padding:1.25rem 1.5rem}svg{float:right;width:2.75rem;height:2.75rem;margin:0 0 0 1rem}.acts{margin-top:1rem}footer{margin-top:1rem;padding-top:.75rem}}
+@media (max-height:18rem){main{padding:.25rem .5rem;background:none;border:0;box-shadow:none}p{margin-bottom:.4rem}}
 @media (prefers-reduced-motion:no-preference){.waiting .lamp{animation:glow 2.4s ease-in-out infinite}@keyframes glow{50%{opacity:.25}}}
 `
   .trim()

@@ -2,7 +2,7 @@ import type { ErrorCode } from '../../errors.ts'
 
 /** What an error page says besides the public text of the catalogue. */
 export interface ErrorWords {
-  /** A few words: the heading of the page and the `title` of the problem. */
+  /** A few words: the heading of the page. */
   headline: string
   /** What the visitor can do now. */
   advice: string
@@ -33,14 +33,17 @@ export const errorWords: Readonly<Record<ErrorCode, ErrorWords>> = {
     advice: 'A weak connection is the usual reason. Please try again.',
   },
   no_route: { headline: 'Nothing lives here', advice: mistyped },
-  file_not_found: { headline: 'No such page', advice: mistyped },
+  file_not_found: { headline: 'Not on any shelf', advice: mistyped },
 
   address_denied: {
-    headline: 'Not open to your network',
+    headline: 'Not from where you are',
     advice: `This door opens only to some networks. Join one of them (a VPN may do). ${ask}`,
   },
   method_not_allowed: { headline: 'That cannot be done here', advice: program },
-  credentials_required: { headline: 'Please sign in', advice: 'Try again, and give your name and password.' },
+  credentials_required: {
+    headline: 'Your name, please',
+    advice: 'Try again, and give your name and password.',
+  },
   credentials_invalid: {
     headline: 'That name and password do not fit',
     advice: 'Try again, and mind capitals and the layout of your keyboard.',
@@ -61,7 +64,7 @@ export const errorWords: Readonly<Record<ErrorCode, ErrorWords>> = {
     advice: 'Send something smaller, or send it in parts.',
   },
   maintenance: {
-    headline: 'Closed for maintenance',
+    headline: 'Back before long',
     advice: 'There is nothing for you to do but come back.',
   },
   policy_denied: { headline: 'Not open to you', advice: ask },
@@ -101,7 +104,7 @@ export const errorWords: Readonly<Record<ErrorCode, ErrorWords>> = {
   overloaded: { headline: 'A crowd at the gate', advice: shortly },
   stopping: { headline: 'Back in a moment', advice: shortly },
   internal: {
-    headline: 'Something went wrong here',
+    headline: 'That was our fault',
     advice: 'It was written down under the number below. Please try again.',
   },
 }
