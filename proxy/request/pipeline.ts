@@ -133,7 +133,13 @@ function finish(exchange: Exchange, observer: PipelineObserver): void {
   if (exchange.finished) return
   exchange.finished = true
   exchange.duration = performance.now() - exchange.started
-  exchange.aborted = exchange.kind !== 'websocket' && !exchange.response.writableFinished
-  exchange.onClientGone?.()
+  exchange.aborted = exchange.kind !== 'websocket' && wasCut(exchange)
+  if (exchange.aborted) exchange.onClientGone?.()
   observer.finished(exchange)
+}
+
+/** Whether the response ended before it was whole. HTTP/2 calls a cancelled one finished, so its stream is asked. */
+function wasCut({ request, response }: Exchange): boolean {
+  if ('stream' in request) return request.aborted || request.stream.rstCode !== 0 || !response.writableEnded
+  return !response.writableFinished
 }

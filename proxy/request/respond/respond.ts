@@ -114,7 +114,7 @@ export function refuse(exchange: Exchange, code: ErrorCode, refusal: Refusal = {
 export function refuseError(exchange: Exchange, error: unknown): void {
   const known = error as Partial<GatehouseError>
   const code = known.code !== undefined && Object.hasOwn(errors, known.code) ? known.code : 'internal'
-  refuse(exchange, code, { reason: error instanceof Error ? (error.stack ?? error.message) : String(error) })
+  refuse(exchange, code, { reason: code === 'internal' && error instanceof Error ? error.stack : String(known.message ?? error) })
 }
 
 /** Entries as fields of a head. One that is said twice stays twice. */

@@ -1,0 +1,67 @@
+import { GatehouseError } from '../errors.ts'
+import { readFacts } from './accept/facts.ts'
+import type { Incoming } from './accept/incoming.ts'
+import { Exchange } from './exchange.ts'
+import type { Facts } from './facts.ts'
+import { type NearMiss, nearMisses } from './match/near-misses.ts'
+import type { Route } from './match/route.ts'
+import type { PipelineState } from './pipeline.ts'
+import { askPolicies, type Decision, type TraceEntry } from './policies/ask.ts'
+import { requestHeadersFor } from './relay/request-headers.ts'
+import { upstreamHost, upstreamPath } from './relay/rewrite.ts'
+
+/** What would become of a request, without a client, an upstream, or a limit that is used up. */
+export interface Rehearsal {
+  /** Why the request cannot even be read; then there is nothing else. */
+  readonly unreadable?: GatehouseError
+  readonly facts?: Facts
+  readonly route?: Route
+  readonly ambiguous?: boolean
+  readonly nearMisses: readonly NearMiss[]
+  readonly trace: readonly TraceEntry[]
+  readonly decision?: Decision
+  /** What an upstream would receive. */
+  readonly sent?: { readonly method: string; readonly path: string; readonly headers: readonly string[] }
+}
+
+/**
+ * Walks a request through accept, match and policies by the very functions that the running proxy calls, and
+ * stops before the relay. `explain` prints it.
+ */
+export async function rehearse(incoming: Incoming, state: PipelineState): Promise<Rehearsal> {
+  let facts: Facts
+  try {
+    facts = { ...readFacts(incoming, state.trustedProxies), rehearsal: true }
+  } catch (error) {
+    if (error instanceof GatehouseError) return { unreadable: error, nearMisses: [], trace: [] }
+    throw error
+  }
+  const found = state.table.match(facts)
+  const route = found.found === 'route' ? found.route : undefined
+  const misses = nearMisses(state.table.routes, facts, route)
+  if (found.found !== 'route')
+    return { facts, ambiguous: found.found === 'ambiguous', nearMisses: misses, trace: [] }
+  facts.params = found.params
+  const trace: TraceEntry[] = []
+  const decision = await askPolicies(found.route.policies, facts, trace)
+  const exchange = new Exchange(incoming)
+  exchange.id = 'set-for-each-exchange'
+  exchange.prefix = found.prefix
+  if (decision.outcome === 'pass') {
+    exchange.upstreamHeaders = decision.requestHeaders
+    exchange.user = decision.user
+  }
+  return { facts, route, nearMisses: misses, trace, decision, sent: sentTo(exchange, found.route, facts) }
+}
+
+function sentTo(exchange: Exchange, route: Route, facts: Facts): Rehearsal['sent'] {
+  if (route.destination.kind !== 'upstream') return undefined
+  const { upstream, keyParam } = route.destination
+  const target = upstream.targets(keyParam === undefined ? undefined : facts.params[keyParam])[0]
+  const host = upstreamHost(route, facts, target?.address.authority ?? '(the target)')
+  return {
+    method: facts.method,
+    path: upstreamPath(route, facts, exchange.prefix),
+    headers: requestHeadersFor(exchange, route, facts, host),
+  }
+}
