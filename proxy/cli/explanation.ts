@@ -1,0 +1,94 @@
+import { errors } from '../errors.ts'
+import type { Route } from '../request/match/route.ts'
+import type { Rehearsal } from '../request/rehearsal.ts'
+
+export interface ExplainArguments {
+  file: string
+  method: string
+  url: string
+  /** Where the request comes from. */
+  from: string
+  /** `Name: value`, as curl takes them. */
+  headers: readonly string[]
+  /** Name of the listener; read from the address if absent. */
+  listener?: string
+  http2: boolean
+  /** Ask for a WebSocket. */
+  upgrade: boolean
+  json: boolean
+}
+
+/** The answer as a document, for `--json` and the dashboard. */
+export function explanation(rehearsal: Rehearsal): Record<string, unknown> {
+  const { unreadable, facts, route, decision } = rehearsal
+  if (unreadable)
+    return {
+      outcome: 'error',
+      status: errors[unreadable.code].status,
+      code: unreadable.code,
+      detail: unreadable.message,
+    }
+  return {
+    outcome: decision?.outcome ?? 'error',
+    status: statusOf(rehearsal),
+    request: {
+      listener: facts?.listener,
+      method: facts?.method,
+      host: facts?.host,
+      path: facts?.path,
+      query: facts?.query,
+      client: facts?.client.text,
+      upgrade: facts?.upgrade,
+    },
+    route: route && { name: route.name, rule: route.rule, destination: destinationText(route) },
+    ambiguous: rehearsal.ambiguous,
+    params: facts?.params,
+    nearMisses: rehearsal.nearMisses.map(({ route: other, reason }) => ({
+      route: other.name,
+      rule: other.rule,
+      reason,
+    })),
+    policies: rehearsal.trace,
+    decision: decision && {
+      ...decision,
+      requestHeaders: undefined,
+      responseHeaders: decision.responseHeaders,
+    },
+    sent: rehearsal.sent,
+  }
+}
+
+/** The status that the client would get from us, or undefined where the upstream or a file decides. */
+export function statusOf({ unreadable, route, decision, ambiguous }: Rehearsal): number | undefined {
+  if (unreadable) return errors[unreadable.code].status
+  if (ambiguous) return errors.path_ambiguous.status
+  if (!route) return errors.no_route.status
+  if (decision?.outcome === 'deny') return errors[decision.code].status
+  if (decision?.outcome === 'answer') return decision.status
+  if (route.destination.kind === 'closed') return errors.extension_broken.status
+  return route.destination.kind === 'redirect' ? route.destination.status : undefined
+}
+
+export function destinationText({ destination, config }: Route): string {
+  switch (destination.kind) {
+    case 'upstream': {
+      const targets = destination.upstream.targets().map(({ address }) => address.text)
+      return `${config.to}${targets.length > 0 && !targets.includes(config.to ?? '') ? ` (${targets.join(', ')})` : ''}`
+    }
+    case 'files':
+      return `files in ${config.files?.root}`
+    case 'redirect':
+      return `redirect to ${config.redirect?.location}`
+    case 'closed':
+      return `nowhere: ${destination.reason}`
+  }
+}
+
+/** Terminals are shared and reports are pasted into tickets: a credential is not repeated in them. */
+export function withoutCredentials(headers: readonly string[]): string[] {
+  return headers.map((text, index) =>
+    index % 2 === 1 && credentials.test(headers[index - 1] ?? '') ? '(not shown)' : text,
+  )
+}
+
+const credentials = /^(authorization|cookie|proxy-authorization|sec-websocket-protocol)$/i
