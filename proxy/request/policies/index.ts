@@ -1,12 +1,16 @@
 import type { Extension, RoutePolicies } from '../../config/loaded.ts'
 import type { PolicyName, PolicyOptions } from '../../config/policy-schemas.ts'
 import { allow } from './allow.ts'
+import { basicAuth } from './basic-auth.ts'
 import { cache } from './cache.ts'
+import { compress } from './compress.ts'
 import type { PolicyContext } from './context.ts'
 import { cors } from './cors.ts'
 import { deny } from './deny.ts'
 import { buildExtensionPolicy } from './extension-policy.ts'
+import { forwardAuth } from './forward-auth.ts'
 import { headers } from './headers.ts'
+import { jwt } from './jwt.ts'
 import { maintenance } from './maintenance.ts'
 import { maxBody } from './max-body.ts'
 import { methods } from './methods.ts'
@@ -26,12 +30,14 @@ export const policyTable = {
   methods,
   rateLimit,
   maxBody,
-  // ROWS TO COME: basicAuth, jwt, forwardAuth, as soon as their files exist
+  basicAuth,
+  jwt,
+  forwardAuth,
   securityHeaders,
   headers,
   cache,
-  // ROW TO COME: compress
-} satisfies Partial<{ [Name in PolicyName]: PolicyFactory<Name> }>
+  compress,
+} satisfies { [Name in PolicyName]: PolicyFactory<Name> }
 
 /** Parses options once and answers the policy. Throws one sentence where the options cannot work. */
 export type PolicyFactory<Name extends PolicyName> = (
@@ -61,7 +67,7 @@ export function buildPolicies(
   context: PolicyContext,
   extensions: ReadonlyMap<string, Extension>,
 ): Policy[] {
-  const builtin = (Object.keys(policyTable) as (keyof typeof policyTable)[])
+  const builtin = (Object.keys(policyTable) as PolicyName[])
     .filter((name) => policies[name] !== undefined)
     .map((name) => buildBuiltin(name, context))
   const own = policies.extensions.map((use) => buildExtensionPolicy(use, extensions))
@@ -69,7 +75,7 @@ export function buildPolicies(
   return [...builtin.filter((policy) => !policy.needsClaims), ...needing, ...own]
 }
 
-function buildBuiltin(name: keyof typeof policyTable, context: PolicyContext): Policy {
+function buildBuiltin(name: PolicyName, context: PolicyContext): Policy {
   // The row and the options carry the same name; the compiler loses that in a union of rows.
   const build = policyTable[name] as PolicyFactory<PolicyName>
   try {
