@@ -1,0 +1,86 @@
+# Everything that is done here, by name. `make help` lists it.
+#
+# Each target runs on the Node that the project pins (node_modules/.bin/node), not on the machine's.
+
+SHELL := /bin/sh
+MAKEFLAGS += --no-print-directory
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+
+# npm writes this file last whenever it installs, so `npm install` counts as well.
+INSTALLED := node_modules/.package-lock.json
+BUILT := dist/.built
+SOURCES := $(shell find proxy services -name node_modules -prune -o -type f ! -name '*.test.ts' -print 2>/dev/null)
+# Which tests `make test` runs, and how many milliseconds each may take.
+TESTS ?= 'proxy/**/*.test.ts' 'services/**/*.test.ts' 'test/**/*.test.ts'
+TEST_TIMEOUT ?= 60000
+
+.DEFAULT_GOAL := help
+.PHONY: help install build run dev test check bench docs clean
+
+help: ## Lists these targets.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(INSTALLED) ## Installs the packages of package-lock.json, and with them Node, if they changed.
+
+build: $(BUILT) ## Compiles proxy/ and services/ into dist/.
+
+run: $(BUILT) ## Serves routes.yaml: https on 8443, http on 8080, devices on 8000, admin on 127.0.0.1:9901.
+	@exec ./gatehouse serve
+
+dev: $(INSTALLED) ## Serves routes.yaml from the sources and starts again when one changes.
+	@exec node --watch proxy/main.ts serve
+
+# The last lines are the test runner's own. A file that never ends is a leak, and fails at the time limit.
+test: $(INSTALLED) ## Runs all tests. One file or folder: make test TESTS=proxy/address.test.ts
+	@node test/setup/install-parts.ts
+	@exec timeout --kill-after=10 850 \
+	  node --test --test-concurrency=2 --test-timeout=$(TEST_TIMEOUT) --test-reporter=spec $(TESTS)
+
+CHECKS := types style floors unused schema docs house
+.PHONY: $(CHECKS:%=check-%)
+
+check: $(INSTALLED) ## Checks all that can be read off the files: types, style, floors, unused code, docs in sync.
+	@$(MAKE) --keep-going $(CHECKS:%=check-%)
+
+check-types:
+	@echo 'types: the code compiles'
+	@tsc
+check-style:
+	@echo 'style: files are formatted and linted'
+	@biome ci --log-level=warn --reporter=summary .
+check-floors:
+	@echo 'floors: no import climbs, none goes in a circle, each engine has one importer'
+	@depcruise --config .dependency-cruiser.mjs --output-type err-long proxy services test
+check-unused:
+	@echo 'unused: every file, export and package is used'
+	@knip --no-progress
+check-schema:
+	@echo 'schema: the JSON Schema of routes.yaml is the one that the code makes'
+	@node proxy/main.ts schema --check
+check-docs:
+	@echo 'docs: docs/reference.md is the one that the code makes'
+	@node test/setup/write-reference.ts --check
+check-house:
+	@echo 'house: licence present, no registry named, nothing private in git'
+	@node test/setup/check-house.ts
+
+bench: $(BUILT) ## Measures Gatehouse beside nginx, HAProxy and Caddy.
+	@exec node test/bench/run.ts
+
+docs: $(INSTALLED) ## Writes docs/reference.md from the schema, the errors, the metrics and the commands.
+	@node test/setup/write-reference.ts
+
+clean: ## Removes what was built. Data, certificates and packages stay.
+	rm -rf dist data/compile-cache
+
+# Install scripts of packages are not run: none of ours needs one.
+$(INSTALLED): package-lock.json
+	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+# The mark carries the time at which the build began, so that a source saved meanwhile counts as newer.
+$(BUILT): $(INSTALLED) tsconfig.json tsconfig.build.json $(SOURCES)
+	@mkdir -p dist && touch dist/.started
+	tsc -p tsconfig.build.json
+	@tar --exclude=node_modules --exclude='*.ts' -cf - proxy services | tar -xf - -C dist
+	@mv dist/.started $@
