@@ -67,12 +67,13 @@ function decodeUnreserved(segment: string): string | undefined {
     if (!/^[0-9A-Fa-f]{2}$/.test(hex)) return undefined
     const byte = Number.parseInt(hex, 16)
     if (byte < 0x20 || byte === 0x7f || byte === 0x2f || byte === 0x5c) return undefined
-    if (byte === 0x25 && /^[0-9A-Fa-f]{2}/.test(segment.slice(i + 3))) return undefined
     if (byte > 0x7f) beyondAscii = true
     const plain = String.fromCharCode(byte)
     out += /[A-Za-z0-9\-._~]/.test(plain) ? plain : `%${hex.toUpperCase()}`
     i += 2
   }
+  // Looked for in what came out, because `%250%63` becomes a second encoding only by being decoded.
+  if (/%25[0-9A-Fa-f]{2}/.test(out)) return undefined
   return beyondAscii && !readsTheSameNormalised(out) ? undefined : out
 }
 
