@@ -26,8 +26,6 @@ import { createWorkQueue } from './work-queue.ts'
  * In observe mode that field goes on as it came, because the upstream may be the one that checks it today.
  */
 export function basicAuth(options: PolicyOptions<'basicAuth'>, context: PolicyContext): Policy {
-  if (!/^[\x20-\x7e]*$/.test(options.realm))
-    throw new Error(`realm "${options.realm}" may only hold printable ASCII characters`)
   const users = followUsers(options.users, context)
   const challenge: HeaderEntry[] = [['www-authenticate', `Basic realm="${options.realm}", charset="UTF-8"`]]
   const policy: Policy = {
