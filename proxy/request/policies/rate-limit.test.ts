@@ -156,6 +156,12 @@ test('a reload forgives nobody: the same route and window go on with the same co
   assert.equal(verdictOf(longer), 'pass')
 })
 
+test('a count in memory is a number of its own, which later counts do not change', () => {
+  const store = memoryLimits().storeFor('own', 60_000)
+  const counts = [store.increment('k'), store.increment('k')]
+  assert.partialDeepStrictEqual(counts, [{ totalHits: 1 }, { totalHits: 2 }])
+})
+
 test('a flood of addresses cannot fill the memory: the quiet ones are forgotten, the busy ones are not', (t) => {
   const policy = build(t, { limit: 3 }, { limits: memoryLimits(100) })
   const busy = { client: '10.9.9.9' }

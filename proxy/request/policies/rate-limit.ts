@@ -49,17 +49,18 @@ export function rateLimit(options: Options, context: PolicyContext): Policy {
 
 /** Counts in the memory of this process. `most` bounds the keys of one policy. */
 export function memoryLimits(most = 100_000): LimitStore {
-  const stores = new Map<string, { windowMs: number; memory: MemoryStore; counts: CountStore }>()
+  const stores = new Map<string, CountStore>()
   return {
     storeFor(name, windowMs) {
-      const known = stores.get(name)
-      if (known?.windowMs === windowMs) return known.counts
-      known?.memory.shutdown()
+      const key = `${name} ${windowMs}`
+      const known = stores.get(key)
+      if (known) return known
       const memory = new MemoryStore()
-      // It reads nothing but the window from the options of the middleware.
+      // It reads nothing but the window from the options of the middleware. Once nobody asks it any more, it
+      // is empty after two windows.
       memory.init({ windowMs } as StoreOptions)
       const counts = countIn(memory, most)
-      stores.set(name, { windowMs, memory, counts })
+      stores.set(key, counts)
       return counts
     },
   }
@@ -128,10 +129,7 @@ function readBy(by: string): (facts: Facts) => string {
     const field = name.toLowerCase()
     return (facts) => valueKey(by, facts.headers.get(field)) ?? clientKey(facts)
   }
-  return (facts) => {
-    const claim = facts.claims && Object.hasOwn(facts.claims, name) ? facts.claims[name] : undefined
-    return valueKey(by, claim) ?? clientKey(facts)
-  }
+  return (facts) => valueKey(by, facts.claims?.[name]) ?? clientKey(facts)
 }
 
 /**
