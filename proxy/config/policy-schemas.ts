@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { fieldName } from './patterns.ts'
 import { duration, network, size } from './units.ts'
 
 /**
@@ -14,7 +15,7 @@ const mode = z
 /** A file path relative to routes.yaml, or `env:NAME`. A secret never stands in routes.yaml itself. */
 const secret = z
   .string()
-  .regex(/^(env:[A-Za-z_][A-Za-z0-9_]*|(?!env:).+)$/, 'is neither a file nor env:NAME')
+  .regex(/^(env:[A-Za-z_][A-Za-z0-9_]*|(?!env:).+)$/, 'is neither a file nor env:NAME; write one of the two')
   .describe('A file, or `env:NAME` for an environment variable. The secret itself never stands here.')
 
 const maintenance = short(
@@ -32,7 +33,7 @@ const maintenance = short(
 const method = z
   .string()
   .toUpperCase()
-  .regex(/^[A-Z-]+$/, 'is not a method')
+  .regex(/^[A-Z-]+$/, 'is not a method; write one such as GET')
 
 const methods = short(
   z.array(method).min(1),
@@ -57,7 +58,14 @@ const denyNetworks = networks.describe('Answers 403 to these addresses and netwo
 const cors = z
   .strictObject({
     origins: z
-      .array(z.string())
+      .array(
+        z
+          .string()
+          .regex(
+            /^(\*|[a-z][a-z0-9+.-]*:\/\/(\*\.)?([A-Za-z0-9_.-]+|\[[0-9a-f:.]+\])(:\d{1,5})?)$/,
+            'is not an origin; write scheme and host alone, such as https://app.example.com',
+          ),
+      )
       .min(1)
       .describe(
         'Origins, such as `https://app.example.com`; `https://*.example.com` for a label; `*` for all.',
@@ -78,6 +86,10 @@ const cors = z
     maxAge: duration.prefault('10m').describe('How long a preflight is remembered.'),
     mode,
   })
+  .refine(
+    (options) => !(options.credentials && options.origins.includes('*')),
+    'lets every site act with the cookies of its visitors; name the `origins`, or leave out `credentials`',
+  )
   .describe(
     'Cross-origin requests: answers preflights, names the allowed origins, and refuses WebSockets from others.',
   )
@@ -90,7 +102,7 @@ const rateLimit = z
       .string()
       .regex(
         /^(client|route|header:[A-Za-z0-9-]+|claim:[A-Za-z0-9_.-]+)$/,
-        'is none of client, route, header:NAME, claim:NAME',
+        'is none of client, route, header:NAME, claim:NAME; write one of these',
       )
       .default('client')
       .describe(
@@ -114,7 +126,10 @@ const basicAuth = z
       .describe('An htpasswd file: bcrypt, argon2id, scrypt, apr1 or SHA. `gatehouse hash` makes a line.'),
     realm: z
       .string()
-      .regex(/^[^"\\\r\n]*$/, 'may not hold quotes, backslashes or line breaks')
+      .regex(
+        /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/,
+        'holds quotes, backslashes or letters beyond ASCII; remove them',
+      )
       .default('Restricted')
       .describe('Shown by the browser.'),
     mode,
@@ -127,7 +142,10 @@ const jwt = z
       .optional()
       .describe('Key: a PEM or JWK file, or `env:NAME`. An HMAC secret has at least 32 bytes.'),
     jwks: z
-      .url({ protocol: /^https?$/ })
+      .url({
+        protocol: /^https?$/,
+        error: 'is not an address; write one such as https://auth.example.com/keys',
+      })
       .optional()
       .describe('Address of a JWK Set, fetched and rotated.'),
     algorithms: z
@@ -156,7 +174,7 @@ const jwt = z
       .record(z.string(), z.union([z.string(), z.number(), z.boolean()]))
       .default({})
       .describe('Claims and their values; `":name"` is the value of that path parameter.'),
-    cookie: z.string().optional().describe('Also read the token from this cookie.'),
+    cookie: fieldName.optional().describe('Also read the token from this cookie.'),
     subprotocol: z
       .boolean()
       .default(false)
@@ -167,21 +185,24 @@ const jwt = z
   })
   .refine(
     (options) => (options.key === undefined) !== (options.jwks === undefined),
-    'needs either `key` or `jwks`',
+    'needs either `key` or `jwks`; write exactly one of them',
   )
   .describe('Asks for a signed token.')
 
 const forwardAuth = z
   .strictObject({
     url: z
-      .url({ protocol: /^https?$/ })
+      .url({
+        protocol: /^https?$/,
+        error: 'is not an address; write one such as https://auth.example.com/keys',
+      })
       .describe('Asked with GET and X-Forwarded-Method, -Proto, -Host, -Uri, -For; 2xx lets pass.'),
     requestHeaders: z
-      .array(z.string())
+      .array(fieldName)
       .default(['authorization', 'cookie'])
       .describe('Fields of the request that are shown to it.'),
     responseHeaders: z
-      .array(z.string())
+      .array(fieldName)
       .default([])
       .describe(
         'Fields of its answer that are passed to the upstream, such as Remote-User. Always removed from what clients send.',
@@ -234,7 +255,7 @@ const cache = z
             .default('/')
             .describe('Path prefix, written whole as in `match.path`; it ends at a segment.'),
           extensions: z
-            .array(z.string().regex(/^\w+$/, 'is written without a dot'))
+            .array(z.string().regex(/^\w+$/, 'is not a file extension; write it without a dot, such as css'))
             .optional()
             .describe('Only these file extensions.'),
           maxAge: duration.describe('`max-age`, and `Expires`.'),
@@ -265,14 +286,24 @@ const compress = short(
   'Compresses text, never a stream that must flow, never what is compressed, ranged or marked no-transform.',
 )
 
+/** Whoever edits how a message is framed makes two readers disagree about where it ends. */
+const editable = fieldName.refine(
+  (field) =>
+    !/^(content-length|transfer-encoding|trailer|connection|keep-alive|proxy-.*|http2-settings|te|upgrade|expect|sec-websocket-.*)$/i.test(
+      field,
+    ),
+  'belongs to the connection, and the proxy itself keeps it; leave it out',
+)
 const fieldMap = z.record(
-  z.string().regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, 'is not a field name'),
-  z.string().regex(/^[^\r\n\0]*$/, 'may not hold line breaks'),
+  editable,
+  z
+    .string('is not text; put the value in quotes')
+    .regex(/^[\t\x20-\x7e\x80-\xff]*$/, 'holds what no field may hold, such as a line break; remove it'),
 )
 const edit = z.strictObject({
   set: fieldMap.default({}).describe('Replaces the field.'),
   add: fieldMap.default({}).describe('Adds one more.'),
-  remove: z.array(z.string()).default([]).describe('Removes every one.'),
+  remove: z.array(editable).default([]).describe('Removes every one.'),
 })
 const headers = z
   .strictObject({

@@ -2,34 +2,27 @@ import { z } from 'zod'
 import { parseNetwork } from '../address.ts'
 
 /** A duration as people write it: `250ms`, `90s`, `10m`, `1h`, `7d`. In milliseconds once parsed. */
+const durationWords = 'is not a duration; write a number and a unit, such as 250ms, 90s, 10m, 1h or 7d'
 export const duration = z
-  .string()
-  .regex(
-    /^\d+(\.\d+)?\s*(ms|s|m|h|d)$/,
-    'is not a duration; write a number and a unit, such as 250ms, 90s, 10m, 1h or 7d',
-  )
+  .string(durationWords)
+  .regex(/^\d{1,12}(\.\d{1,3})?\s?(ms|s|m|h|d)$/, durationWords)
   .transform(parseDuration)
   .meta({ examples: ['90s', '10m'] })
 
 /** A size as people write it: `512KB`, `10MB`, `1GB` (powers of 1024, as nginx and Docker mean them). In bytes. */
+const sizeWords = 'is not a size; write a number and a unit, such as 512KB, 10MB or 1GB'
 export const size = z
-  .string()
-  .regex(
-    /^\d+(\.\d+)?\s*(B|KB|MB|GB)$/i,
-    'is not a size; write a number and a unit, such as 512KB, 10MB or 1GB',
-  )
+  .string(sizeWords)
+  .regex(/^\d{1,12}(\.\d{1,3})?\s?([Bb]|[Kk][Bb]|[Mm][Bb]|[Gg][Bb])$/, sizeWords)
   .transform(parseSize)
   .meta({ examples: ['10MB', '1GB'] })
 
 /** One address or network. Kept as text, parsed where it is used, checked here. */
 export const network = z
-  .string()
+  .string('is not an address or CIDR; write it as text, such as 10.0.0.0/8')
   .superRefine((text, context) => {
-    try {
-      parseNetwork(text)
-    } catch (error) {
-      context.addIssue({ code: 'custom', message: `${(error as Error).message}${suggestNetwork(text)}` })
-    }
+    const fault = findNetworkFault(text)
+    if (fault !== undefined) context.addIssue({ code: 'custom', message: fault })
   })
   .meta({ examples: ['10.0.0.0/8', '192.168.1.20', '2001:db8::/32'] })
 
@@ -48,11 +41,23 @@ export function parseSize(text: string): number {
   return Math.round(Number.parseFloat(text) * unitsOfSize[unit])
 }
 
+function findNetworkFault(text: string): string | undefined {
+  try {
+    parseNetwork(text)
+    return undefined
+  } catch (error) {
+    // The message begins with the text itself, which may be a secret of the environment.
+    const fault = (error as Error).message.slice(text.length + 3)
+    return `${fault}${suggestNetwork(text)}`
+  }
+}
+
 /** `10.0.0/8` was meant as `10.0.0.0/8`: the commonest slip, worth naming. */
 function suggestNetwork(text: string): string {
   const [address = '', bits] = text.split('/')
-  const parts = address.split('.')
-  if (parts.length >= 4 || parts.some((part) => !/^\d{1,3}$/.test(part))) return ''
+  const parts = address.split('.').filter((part) => part !== '*')
+  if (parts.length >= 4 || parts.some((part) => !/^\d{1,3}$/.test(part) || Number(part) > 255)) return ''
+  if (bits !== undefined && !(/^\d{1,2}$/.test(bits) && Number(bits) <= 32)) return ''
   const whole = [...parts, '0', '0', '0'].slice(0, 4).join('.')
   return `; did you mean "${whole}/${bits ?? parts.length * 8}"?`
 }
