@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { copyFileSync, cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { copyFileSync, cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer, get, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -9,10 +9,9 @@ import { text } from 'node:stream/consumers'
 import { after, describe, type TestContext, test } from 'node:test'
 import { type ClientAddress, parseAddress } from '../proxy/address.ts'
 import { ensureFirstStartFiles } from '../proxy/cli/init.ts'
-import type { LoadedConfig, RoutePolicies } from '../proxy/config/loaded.ts'
-import { type PolicyName, policySchemas } from '../proxy/config/policy-schemas.ts'
-import { type ListenerConfig, schema } from '../proxy/config/schema.ts'
-import { readSource } from '../proxy/config/source.ts'
+import { loadConfig } from '../proxy/config/load.ts'
+import type { LoadedConfig } from '../proxy/config/loaded.ts'
+import type { ListenerConfig } from '../proxy/config/schema.ts'
 import { createGatehouse } from '../proxy/gatehouse.ts'
 import { askPolicies } from '../proxy/request/policies/ask.ts'
 import { memoryLimits } from '../proxy/request/policies/rate-limit.ts'
@@ -29,7 +28,7 @@ cpSync(join(project, 'services/sites'), join(clone, 'services/sites'), { recursi
 const firstStart = await ensureFirstStartFiles(clone, {})
 const password = /password (\S+)/.exec(firstStart.join('\n'))?.[1] ?? ''
 const broken: string[] = []
-const gatehouse = createGatehouse(load({}), {
+const gatehouse = createGatehouse(await load({}), {
   env: {},
   limits: memoryLimits(),
   observer: { started() {}, finished() {}, decided() {}, retried() {} },
@@ -47,8 +46,8 @@ describe('the shipped routes.yaml', () => {
     )
   })
 
-  test('takes ports and domain from the environment', () => {
-    const config = load({
+  test('takes ports and domain from the environment', async () => {
+    const config = await load({
       HTTP_PORT: '80',
       HTTPS_PORT: '443',
       DEVICES_PORT: '8001',
@@ -153,7 +152,7 @@ describe('what needs a token', () => {
 describe('the sites, over a socket', () => {
   const browser = 'text/html,application/xhtml+xml,*/*;q=0.8'
   const rows: [path: string, accept: string, status: number, type: string | null, body: RegExp][] = [
-    ['/', browser, 200, 'text/html; charset=utf-8', /<iframe src="\/close\/"/],
+    ['/', browser, 200, 'text/html; charset=utf-8', /<iframe data-src="\/close\/"/],
     ['/house.css', '*/*', 200, 'text/css; charset=utf-8', /--paper/],
     ['/doors.js', '*/*', 200, 'application/javascript; charset=utf-8', /querySelector/],
     ['/open', browser, 308, null, /^$/],
@@ -220,29 +219,8 @@ async function decide(sample: SampleFacts): Promise<string> {
   return decision.outcome === 'deny' ? decision.code : decision.outcome
 }
 
-function load(env: Record<string, string>): LoadedConfig {
-  const written = readFileSync(join(clone, 'routes.yaml'), 'utf8')
-  const { source, problems } = readSource('routes.yaml', written, env)
-  assert.deepEqual(problems, [])
-  const { defaults, ...config } = schema.parse(source?.value)
-  return {
-    ...config,
-    file: join(clone, 'routes.yaml'),
-    folder: clone,
-    sha256: '',
-    loadedExtensions: new Map(),
-    routes: config.routes.map((route, index) => ({
-      ...route,
-      line: index + 1,
-      policies: policiesOf({ ...defaults.policies, ...route.policies }),
-    })),
-  }
-}
-
-function policiesOf(written: Record<string, unknown>): RoutePolicies {
-  const read = Object.entries(written).map(([name, options]) => [
-    name,
-    policySchemas[name as PolicyName].parse(options),
-  ])
-  return { ...Object.fromEntries(read), extensions: [] }
+async function load(env: Record<string, string>): Promise<LoadedConfig> {
+  const result = await loadConfig({ file: join(clone, 'routes.yaml'), env })
+  assert.deepEqual(result.ok ? result.warnings : result.problems, [])
+  return (result as Extract<typeof result, { ok: true }>).config
 }

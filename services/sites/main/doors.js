@@ -6,8 +6,13 @@ for (const door of document.querySelectorAll('.door')) {
   const frame = door.querySelector('iframe')
   const look = () => tell(door.querySelector('.note'), frame)
   frame.addEventListener('load', look)
-  if (frame.contentDocument?.readyState === 'complete' && frame.contentDocument.URL !== 'about:blank') look()
+  if (frame.contentDocument?.readyState === 'complete') look()
 }
+
+/** A frame that asks for a password holds up the page around it until it is told. So it comes when all else is there. */
+addEventListener('load', () => {
+  for (const frame of document.querySelectorAll('iframe[data-src]')) frame.src = frame.dataset.src
+})
 
 /** The other systems live on names of their own in front of this one. Names below an address do not exist. */
 const named = !/^[\d.]+$|^\[/.test(location.hostname)
@@ -18,6 +23,7 @@ for (const link of document.querySelectorAll('[data-subdomain]')) {
 }
 
 function tell(note, frame) {
+  if (frame.contentDocument?.URL === 'about:blank') return
   const [state, text] = whatIsThere(frame)
   note.dataset.state = state
   // Said once: a page that is away comes again every few seconds, and a screen reader would repeat it.
