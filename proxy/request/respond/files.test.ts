@@ -219,7 +219,7 @@ describe('what is not to be had', () => {
 
   test('a FIFO, whose opening would hold a thread for ever', async (t) => {
     const root = folder(t)
-    execFileSync('mkfifo', [join(root, 'pipe')])
+    execFileSync('/usr/bin/mkfifo', [join(root, 'pipe')])
     assert.equal(await ask(t, { root, path: '/pipe' }), 'file_not_found')
   })
 

@@ -6,15 +6,10 @@ import type { Readable } from 'node:stream'
 import { promisify } from 'node:util'
 import send from '@fastify/send'
 import { GatehouseError } from '../../errors.ts'
-import type { Exchange } from '../exchange.ts'
-import type { Facts, HeaderFields } from '../facts.ts'
-import type { Destination } from '../match/route.ts'
+import type { HeaderFields } from '../facts.ts'
 import { prefersHtml } from './error-page.ts'
 import { type Conditions, conditionsOf, isRangeMisread } from './file-conditions.ts'
 import { localLocation } from './redirect.ts'
-import { refuse, respond, respondWithStream } from './respond.ts'
-
-export type FilesDestination = Extract<Destination, { kind: 'files' }>
 
 export interface FileRequest {
   /** Absolute folder. It may be a symlink, such as `current`, that is turned while we serve. */
@@ -73,20 +68,6 @@ export async function openFile(request: FileRequest): Promise<FileAnswer | FileR
   if (typeof shell === 'string') return shell
   // A shell kept too long would ask for scripts that the next release no longer has.
   return { ...shell, headers: { ...shell.headers, 'cache-control': 'no-cache', vary: 'accept' } }
-}
-
-/** Answers an exchange with a file of a route's folder. */
-export async function serveFile(exchange: Exchange, folder: FilesDestination, facts: Facts): Promise<void> {
-  const { path, query, method, headers } = facts
-  const below = path.slice(exchange.prefix.length)
-  const answer = await openFile({ ...folder, path: below, externalPath: path, query, method, headers })
-  if (answer === 'method_not_allowed')
-    return refuse(exchange, answer, { responseHeaders: [['allow', 'GET, HEAD']] })
-  if (typeof answer === 'string') return refuse(exchange, answer)
-  if (answer.stream === undefined) return respond(exchange, answer)
-  // The client may have left while the file was being opened; `close` has been then, and will not come again.
-  if (exchange.finished) return void answer.stream.destroy()
-  respondWithStream(exchange, answer, answer.stream)
 }
 
 // --- Internal ---
