@@ -33,7 +33,7 @@ const maintenance = short(
 const method = z
   .string()
   .toUpperCase()
-  .regex(/^[A-Z-]+$/, 'is not a method; write one such as GET')
+  .regex(/^[A-Za-z-]+$/, 'is not a method; write one such as GET')
 
 const methods = short(
   z.array(method).min(1),

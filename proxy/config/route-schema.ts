@@ -17,7 +17,7 @@ const match = z.strictObject({
       z
         .string()
         .toUpperCase()
-        .regex(/^[A-Z-]+$/, 'is not a method; write one such as GET'),
+        .regex(/^[A-Za-z-]+$/, 'is not a method; write one such as GET'),
     )
     .min(1)
     .optional()
