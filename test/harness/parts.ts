@@ -18,7 +18,11 @@ export const parts: readonly Part[] = readParts()
  * Beside the parts of the list there is `netns`: the right to make network namespaces.
  */
 export function needs(...names: string[]): { skip: false | string } {
-  const missing = names.map(whyMissing).filter((reason) => reason !== undefined)
+  return skipFor(names.map(whyMissing).filter((reason) => reason !== undefined))
+}
+
+/** The decision itself: what is missing, in words, becomes a skip or an error. */
+export function skipFor(missing: readonly string[]): { skip: false | string } {
   if (missing.length === 0) return { skip: false }
   const reason = missing.join('; ')
   if (process.env.CI === 'true') throw new Error(`A part is missing under CI=true: ${reason}`)
