@@ -38,7 +38,7 @@ export interface ExchangeRecord {
     serverName: string
     alpn: string
     resumed: boolean
-    clientSubject?: string
+    clientCertificate?: { subject: string; serial: string }
   }
 
   /** The route that matched: its name and its place, such as `routes.yaml:42`. */

@@ -1,0 +1,77 @@
+import { metricsContentType } from '../observability/metrics.ts'
+import { renderIndex } from './index-page.ts'
+import type { AdminSource } from './source.ts'
+
+export interface AdminReply {
+  readonly status: number
+  readonly type: string
+  readonly body: string
+}
+
+export interface Endpoint {
+  readonly path: string
+  /** For the index page. */
+  readonly title: string
+  answer(source: AdminSource): AdminReply | Promise<AdminReply>
+}
+
+/** All that the admin listener answers to GET. One row each; the index page lists them. */
+export const endpoints: readonly Endpoint[] = [
+  {
+    path: '/healthz',
+    title: 'Whether the process lives',
+    answer: () => ({ status: 200, type: 'text/plain; charset=utf-8', body: 'ok\n' }),
+  },
+  {
+    path: '/readyz',
+    title: 'Whether it serves, and why not',
+    async answer(source) {
+      const { ready, reasons } = await source.readiness()
+      return json({ ready, reasons }, ready ? 200 : 503)
+    },
+  },
+  {
+    path: '/metrics',
+    title: 'Metrics for Prometheus',
+    answer: async (source) => ({ status: 200, type: metricsContentType, body: await source.metrics() }),
+  },
+  {
+    path: '/v1/routes',
+    title: 'Routes: what they match, their policies, where they go, and who is there',
+    answer: async (source) => json({ routes: await source.routes() }),
+  },
+  {
+    path: '/v1/certificates',
+    title: 'Certificates, and when they end',
+    async answer(source) {
+      const certificates = await source.certificates()
+      return json({
+        certificates: certificates.map(({ cn, sans, serial, notAfter }) => ({
+          cn,
+          sans,
+          serial,
+          not_after: new Date(notAfter).toISOString(),
+        })),
+      })
+    },
+  },
+  {
+    path: '/',
+    title: 'This page',
+    answer: (source) => ({
+      status: 200,
+      type: 'text/html; charset=utf-8',
+      body: renderIndex(source.version, endpoints),
+    }),
+  },
+]
+
+/** A problem of RFC 9457 in the form that the proxy's own errors have. */
+export function problem(status: number, code: string, detail: string): AdminReply {
+  const body = { type: `urn:gatehouse:error:${code}`, title: detail, status, code, detail }
+  return { status, type: 'application/problem+json', body: `${JSON.stringify(body)}\n` }
+}
+
+function json(value: unknown, status = 200): AdminReply {
+  return { status, type: 'application/json; charset=utf-8', body: `${JSON.stringify(value, undefined, 2)}\n` }
+}

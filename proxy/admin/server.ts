@@ -1,0 +1,102 @@
+import http from 'node:http'
+import express, { type ErrorRequestHandler, type RequestHandler, type Response } from 'express'
+import helmet from 'helmet'
+import { logger } from '../observability/logger.ts'
+import { type AdminReply, type Endpoint, endpoints, problem } from './endpoints.ts'
+import { isLocalHost } from './local-host.ts'
+import { type AdminPlace, bindAdmin } from './place.ts'
+import type { AdminSource } from './source.ts'
+
+export interface Admin {
+  /** `http://127.0.0.1:9901` or `unix:/run/gatehouse.sock`. */
+  readonly url: string
+  /** Ends idle connections at once and others after a second. */
+  close(): Promise<void>
+}
+
+/**
+ * Opens the admin listener. It asks nobody for a password, so it exists on loopback or a unix socket only, and
+ * answers only those who call it by a local name. It only tells; nothing can be changed here.
+ */
+export async function openAdmin({ source, ...place }: AdminPlace & { source: AdminSource }): Promise<Admin> {
+  const server = http.createServer({ headersTimeout: 10_000, requestTimeout: 20_000 }, createApp(source))
+  const url = await bindAdmin(server, place)
+  server.on('error', (error) => log.error('admin listener failed', { error }))
+  return { url, close: () => close(server) }
+}
+
+// --- internal ---
+
+const log = logger.child('admin')
+
+function createApp(source: AdminSource): express.Express {
+  const app = express()
+  app.disable('x-powered-by')
+  app.disable('etag')
+  app.set('strict routing', true)
+  app.set('case sensitive routing', true)
+  app.use(securityHeaders, localHostOnly, readOnly)
+  for (const endpoint of endpoints) app.get(endpoint.path, answering(endpoint, source))
+  app.use((_, response) => send(response, problem(404, 'no_route', 'Nothing is served at this address.')))
+  app.use(onError)
+  return app
+}
+
+const securityHeaders: RequestHandler = helmet({
+  contentSecurityPolicy: {
+    useDefaults: false,
+    directives: {
+      defaultSrc: ["'self'"],
+      baseUri: ["'none'"],
+      formAction: ["'none'"],
+      frameAncestors: ["'none'"],
+    },
+  },
+  // It speaks plain HTTP to its own machine.
+  strictTransportSecurity: false,
+  referrerPolicy: { policy: 'no-referrer' },
+})
+
+const localHostOnly: RequestHandler = (request, response, next) => {
+  // Of two Host fields Node shows the first; a client that sends two is no browser and no friend.
+  const hosts = request.headersDistinct.host ?? []
+  if (hosts.length === 1 && isLocalHost(hosts[0])) return next()
+  send(response, problem(421, 'misdirected', 'Call the admin listener as localhost.'))
+}
+
+const readOnly: RequestHandler = (request, response, next) => {
+  if (request.method === 'GET' || request.method === 'HEAD') return next()
+  response.setHeader('allow', 'GET, HEAD')
+  send(response, problem(405, 'method_not_allowed', 'This address does not accept that method.'))
+}
+
+function answering(endpoint: Endpoint, source: AdminSource): RequestHandler {
+  return async (_, response) => send(response, await endpoint.answer(source))
+}
+
+/** The four parameters are what tells Express that it is for errors. What went wrong goes to the log alone. */
+const onError: ErrorRequestHandler = (error, request, response, _next) => {
+  // Express throws 400 at a path that cannot be decoded.
+  if (error?.status === 400)
+    return send(response, problem(400, 'bad_request', 'The request could not be understood.'))
+  log.error('admin request failed', { path: request.path, error })
+  if (response.headersSent) response.destroy()
+  else send(response, problem(500, 'internal', 'Something went wrong here.'))
+}
+
+function send(response: Response, { status, type, body }: AdminReply): void {
+  response.writeHead(status, {
+    'content-type': type,
+    'content-length': Buffer.byteLength(body),
+    'cache-control': 'no-store',
+  })
+  response.end(body)
+}
+
+async function close(server: http.Server): Promise<void> {
+  const closed = new Promise((resolve) => server.close(resolve))
+  server.closeIdleConnections()
+  const timer = setTimeout(() => server.closeAllConnections(), 1000)
+  await closed
+  clearTimeout(timer)
+}

@@ -1,0 +1,25 @@
+import type { RouteSummary } from './route-summary.ts'
+
+/** What the admin listener needs from the running proxy. All of it is asked for when somebody looks. */
+export interface AdminSource {
+  readonly version: string
+  /** The text for Prometheus, of all processes. */
+  metrics(): Promise<string>
+  /** Whether exchanges are served. `reasons`: sentences that say why not, or what is wrong all the same. */
+  readiness(): Readiness | Promise<Readiness>
+  routes(): readonly RouteSummary[] | Promise<readonly RouteSummary[]>
+  certificates(): readonly CertificateSummary[] | Promise<readonly CertificateSummary[]>
+}
+
+export interface Readiness {
+  ready: boolean
+  reasons: readonly string[]
+}
+
+export interface CertificateSummary {
+  cn: string
+  sans: readonly string[]
+  serial: string
+  /** Unix time in milliseconds. */
+  notAfter: number
+}
