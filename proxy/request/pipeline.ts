@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import type { Network } from '../address.ts'
 import { GatehouseError } from '../errors.ts'
 import { readFacts } from './accept/facts.ts'
@@ -89,7 +90,7 @@ async function answerUnmatched(exchange: Exchange, facts: Facts, state: Pipeline
   const webroot = state.acmeWebroot(facts.listener)
   if (webroot !== undefined && facts.path.startsWith(acmePath)) {
     exchange.prefix = acmePath.slice(0, -1)
-    return serveFile(exchange, { root: webroot, index: '', spa: false }, facts)
+    return serveFile(exchange, { root: join(webroot, acmePath), index: '', spa: false }, facts)
   }
   const port = facts.upgrade ? undefined : state.redirectPort(facts.listener)
   if (port !== undefined) return respond(exchange, listenerRedirect(facts, port))

@@ -19,7 +19,7 @@ export interface Upstream {
   targets(key?: string): readonly Target[]
   /** The next target that may be tried, or undefined if nobody is there. `tried` is passed over. */
   pick(key: string | undefined, tried: readonly Target[]): Target | undefined
-  close(): Promise<void>
+  close(): void
 }
 
 /** A target that refused a connection is passed over this long, if there is another. Milliseconds. */
@@ -49,7 +49,9 @@ export function createUpstream(name: string, config: UpstreamConfig, folder: str
       // Everyone refused of late: trying one is better than refusing for certain.
       return resort
     },
-    close: async () => void (await Promise.all(targets.map((target) => target.pool.close()))),
+    close() {
+      for (const target of targets) target.pool.close()
+    },
   }
 }
 

@@ -42,5 +42,5 @@ async function closeWhenIdle(upstream: Upstream): Promise<void> {
   while (upstream.targets().some((target) => target.inFlight > 0)) {
     await new Promise((resolve) => setTimeout(resolve, 250).unref())
   }
-  await upstream.close()
+  upstream.close()
 }

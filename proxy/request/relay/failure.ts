@@ -13,13 +13,12 @@ export interface Failure {
 export function readFailure(error: unknown): Failure {
   const { code = '', message = String(error) } = error as { code?: string; message?: string }
   const detail = code === '' ? message : `${code}: ${message}`
-  if (code === 'UND_ERR_CONNECT_TIMEOUT') return { code: 'upstream_timeout', nothingSent: true, detail }
+  if (code === 'UPSTREAM_CONNECT_TIMEOUT') return { code: 'upstream_timeout', nothingSent: true, detail }
   if (unreachable.has(code)) return { code: 'upstream_refused', nothingSent: true, detail }
   if (code.startsWith('CERT_') || code.startsWith('ERR_TLS_') || certificateFaults.has(code))
     return { code: 'upstream_tls', nothingSent: true, detail }
-  if (code === 'UND_ERR_HEADERS_TIMEOUT') return { code: 'upstream_timeout', nothingSent: false, detail }
-  if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED')
-    return { code: 'bad_request', nothingSent: true, detail }
+  if (code === 'UPSTREAM_NO_RESPONSE') return { code: 'upstream_timeout', nothingSent: false, detail }
+  if (code === 'UPSTREAM_UNWRITABLE') return { code: 'bad_request', nothingSent: true, detail }
   return { code: 'upstream_broken', nothingSent: false, detail }
 }
 

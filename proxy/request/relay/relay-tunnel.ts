@@ -37,7 +37,7 @@ export function relayTunnel(relay: Relay, target: Target, outcome: Outcome, head
   const timer = setTimeout(
     () =>
       request.destroy(
-        Object.assign(new Error('no answer to the handshake'), { code: 'UND_ERR_HEADERS_TIMEOUT' }),
+        Object.assign(new Error('no answer to the handshake'), { code: 'UPSTREAM_NO_RESPONSE' }),
       ),
     route.config.timeouts.response,
   )

@@ -24,7 +24,10 @@ export function beginResponse(exchange: Exchange, head: ResponseHead): Writable 
   const headers = head.headers
   let coding: Transform | undefined
   if (route !== undefined && facts !== undefined) {
-    for (const [name, value] of route.fixedHeaders) headers[name] = value
+    for (const [name, value] of route.fixedHeaders) {
+      // An error page brings a policy of its own, stricter than any route's, without which it would not look right.
+      if (exchange.errorCode === undefined || name !== 'content-security-policy') headers[name] = value
+    }
     setAll(headers, exchange.addedHeaders)
     for (const editor of route.responseEditors) editor.editResponse?.(facts, head)
     for (const encoder of route.encoders) coding ??= encoder.encodeBody?.(facts, head)
@@ -114,7 +117,9 @@ export function refuse(exchange: Exchange, code: ErrorCode, refusal: Refusal = {
 export function refuseError(exchange: Exchange, error: unknown): void {
   const known = error as Partial<GatehouseError>
   const code = known.code !== undefined && Object.hasOwn(errors, known.code) ? known.code : 'internal'
-  refuse(exchange, code, { reason: code === 'internal' && error instanceof Error ? error.stack : String(known.message ?? error) })
+  refuse(exchange, code, {
+    reason: code === 'internal' && error instanceof Error ? error.stack : String(known.message ?? error),
+  })
 }
 
 /** Entries as fields of a head. One that is said twice stays twice. */

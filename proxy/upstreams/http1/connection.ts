@@ -1,0 +1,311 @@
+import type { Socket } from 'node:net'
+import type { Readable } from 'node:stream'
+import { type ChunkReader, createChunkReader } from './chunk-reader.ts'
+import {
+  mostHeadBytes,
+  ProtocolFault,
+  type ReceivedFields,
+  type ReceivedHead,
+  readHead,
+} from './received-head.ts'
+
+/** A request to an upstream. Framing is not among the fields: it follows from `length`. */
+export interface UpstreamRequest {
+  readonly method: string
+  /** Path and query, as they are sent. */
+  readonly path: string
+  /** name, value, name, value. */
+  readonly headers: readonly string[]
+  readonly body: Readable | undefined
+  /** Bytes of the body, or `chunked`, or `none`. */
+  readonly framing: number | 'chunked' | 'none'
+  /** Milliseconds until the head of the response, and between bytes of its body. */
+  readonly responseTimeout: number
+  readonly idleTimeout: number
+}
+
+/** What comes back. `onStart` is first; then exactly one of `onEnd` and `onFailure` is last. */
+export interface ResponseHandler {
+  /** A connection is there, and nothing has been sent on it. */
+  onStart(flow: Flow): void
+  onInterim(status: number, headers: ReceivedFields): void
+  onHead(status: number, headers: ReceivedFields): void
+  onBody(chunk: Buffer): void
+  onEnd(trailers: ReceivedFields): void
+  onFailure(error: Error): void
+}
+
+/** The way of one exchange through its connection. */
+export interface Flow {
+  pause(): void
+  resume(): void
+  /** Ends the exchange and its connection. Does nothing once the exchange has ended. */
+  abort(error: Error): void
+}
+
+/** The upstream said nothing for too long. */
+export class ResponseTimeout extends Error {
+  readonly code: 'UPSTREAM_NO_RESPONSE' | 'UPSTREAM_IDLE'
+  constructor(code: ResponseTimeout['code'], limit: number) {
+    super(code === 'UPSTREAM_IDLE' ? `no byte for ${limit} ms` : `no response within ${limit} ms`)
+    this.name = 'ResponseTimeout'
+    this.code = code
+  }
+}
+
+/**
+ * One HTTP/1.1 connection to a target, with one exchange at a time.
+ *
+ * It exists for speed: it writes a request as one string and reads a response head as one, and hands the body
+ * on as the socket's own buffers. What it reads is checked more strictly than Node's parser does.
+ */
+export class Connection {
+  readonly #socket: Socket
+  readonly #onIdle: (connection: Connection) => void
+  #turn: Turn | undefined
+  /** What has come of a head that is not whole yet. */
+  #begun: Buffer | undefined
+  /** When an exchange, or an idle connection, has taken too long. Unix milliseconds. */
+  deadline = Number.POSITIVE_INFINITY
+  /** Milliseconds for which the upstream keeps it when idle, if it said so. */
+  keptFor: number | undefined
+
+  constructor(socket: Socket, onIdle: (connection: Connection) => void) {
+    this.#socket = socket
+    this.#onIdle = onIdle
+    socket.on('data', (bytes: Buffer) => this.#read(bytes))
+    socket.on('end', () => this.#ended())
+    socket.on('error', (error) => this.fail(error))
+    socket.on('close', () => this.fail(new Error('the upstream closed the connection')))
+  }
+
+  get usable(): boolean {
+    return this.#turn === undefined && this.#socket.writable && !this.#socket.destroyed
+  }
+
+  /** Sends a request. The connection must be usable. */
+  send(request: UpstreamRequest, handler: ResponseHandler): void {
+    const turn = new Turn(this, this.#socket, request, handler)
+    this.#turn = turn
+    this.deadline = Date.now() + request.responseTimeout
+    handler.onStart(turn)
+    // The client may have left by then.
+    if (this.#turn !== turn) return
+    try {
+      this.#socket.write(headText(request), 'latin1')
+    } catch (error) {
+      return this.fail(error as Error)
+    }
+    if (request.body !== undefined) this.#sendBody(turn, request.body)
+  }
+
+  /** The deadline has passed. A client that does not read is not the upstream's fault, so a pause stops the clock. */
+  expire(): void {
+    const turn = this.#turn
+    if (turn === undefined) return void this.#socket.destroy()
+    const { responseTimeout, idleTimeout } = turn.request
+    if (turn.paused) this.deadline = Date.now() + idleTimeout
+    else if (turn.head === undefined) this.fail(new ResponseTimeout('UPSTREAM_NO_RESPONSE', responseTimeout))
+    else this.fail(new ResponseTimeout('UPSTREAM_IDLE', idleTimeout))
+  }
+
+  /** Ends the connection, and the exchange on it if there is one. */
+  fail(error: Error): void {
+    const turn = this.#turn
+    this.#turn = undefined
+    this.#socket.destroy()
+    if (turn === undefined) return
+    turn.request.body?.destroy()
+    turn.handler.onFailure(error)
+  }
+
+  isFor(turn: Turn): boolean {
+    return this.#turn === turn
+  }
+
+  #read(bytes: Buffer): void {
+    let left = bytes
+    try {
+      while (left.length > 0) {
+        const turn = this.#turn
+        // Nobody asked. What it says now would be taken for the answer to the next request.
+        if (turn === undefined) return void this.#socket.destroy()
+        left = turn.head === undefined ? this.#readHead(turn, left) : this.#readBody(turn, turn.head, left)
+      }
+    } catch (error) {
+      this.fail(error as Error)
+    }
+  }
+
+  #readHead(turn: Turn, bytes: Buffer): Buffer {
+    const known = this.#begun === undefined ? bytes : Buffer.concat([this.#begun, bytes])
+    const end = known.indexOf(emptyLine)
+    if ((end === -1 ? known.length : end) > mostHeadBytes)
+      throw new ProtocolFault(`a response head of more than ${mostHeadBytes} bytes`)
+    this.#begun = end === -1 ? known : undefined
+    if (end === -1) return nothing
+    const head = readHead(known.toString('latin1', 0, end), turn.request.method)
+    const rest = known.subarray(end + emptyLine.length)
+    if (head.status === 101) throw new ProtocolFault('a switch of protocols that nobody asked for')
+    if (head.status < 200) turn.handler.onInterim(head.status, head.headers)
+    else this.#begin(turn, head)
+    return rest
+  }
+
+  #begin(turn: Turn, head: ReceivedHead): void {
+    turn.head = head
+    this.deadline = Date.now() + turn.request.idleTimeout
+    if (typeof head.framing === 'number') turn.left = head.framing
+    if (head.framing === 'chunked')
+      turn.chunks = createChunkReader((chunk) => this.isFor(turn) && turn.handler.onBody(chunk))
+    turn.handler.onHead(head.status, head.headers)
+    if (head.framing === 'none' || head.framing === 0) this.#finish(turn, noTrailers)
+  }
+
+  #readBody(turn: Turn, head: ReceivedHead, bytes: Buffer): Buffer {
+    this.deadline = Date.now() + turn.request.idleTimeout
+    if (turn.chunks !== undefined) {
+      const used = turn.chunks.feed(bytes, 0)
+      if (used === -1 || !this.isFor(turn)) return nothing
+      this.#finish(turn, turn.chunks.trailers)
+      return bytes.subarray(used)
+    }
+    if (head.framing === 'close') {
+      turn.handler.onBody(bytes)
+      return nothing
+    }
+    const body = bytes.length > turn.left ? bytes.subarray(0, turn.left) : bytes
+    turn.left -= body.length
+    turn.handler.onBody(body)
+    if (turn.left === 0 && this.isFor(turn)) this.#finish(turn, noTrailers)
+    return bytes.subarray(body.length)
+  }
+
+  #finish(turn: Turn, trailers: ReceivedFields): void {
+    if (!this.isFor(turn)) return
+    this.#turn = undefined
+    this.keptFor = turn.head?.keptFor
+    if (!turn.sent) turn.request.body?.destroy()
+    turn.handler.onEnd(trailers)
+    if (turn.paused) this.#socket.resume()
+    if (turn.sent && turn.head?.reusable && this.usable) this.#onIdle(this)
+    else this.#socket.destroy()
+  }
+
+  /** Only a body that ends with the connection may end this way. */
+  #ended(): void {
+    const turn = this.#turn
+    if (turn?.head?.framing === 'close') this.#finish(turn, noTrailers)
+    else
+      this.fail(
+        new Error(
+          turn?.head
+            ? 'the upstream closed the connection in the middle of its response'
+            : 'the upstream closed the connection',
+        ),
+      )
+  }
+
+  #sendBody(turn: Turn, body: Readable): void {
+    const { framing } = turn.request
+    let sent = 0
+    body.on('data', (chunk: Buffer) => {
+      if (!this.isFor(turn)) return
+      sent += chunk.length
+      if (typeof framing === 'number' && sent > framing)
+        return this.fail(new Error('a body longer than its Content-Length'))
+      this.deadline = Date.now() + turn.request.responseTimeout
+      if (this.#write(chunk, framing === 'chunked')) return
+      body.pause()
+      this.#socket.once('drain', () => body.resume())
+    })
+    body.once('end', () => {
+      if (!this.isFor(turn)) return
+      if (typeof framing === 'number' && sent < framing)
+        return this.fail(new Error('a body shorter than its Content-Length'))
+      if (framing === 'chunked') this.#socket.write('0\r\n\r\n', 'latin1')
+      turn.sent = true
+    })
+    body.once('error', (error) => this.isFor(turn) && this.fail(error))
+    body.once(
+      'close',
+      () => this.isFor(turn) && !turn.sent && this.fail(new Error('the body ended before it was whole')),
+    )
+  }
+
+  #write(chunk: Buffer, chunked: boolean): boolean {
+    if (!chunked) return this.#socket.write(chunk)
+    if (chunk.length === 0) return true
+    this.#socket.cork()
+    this.#socket.write(`${chunk.length.toString(16)}\r\n`, 'latin1')
+    this.#socket.write(chunk)
+    const more = this.#socket.write('\r\n', 'latin1')
+    this.#socket.uncork()
+    return more
+  }
+}
+
+/** One exchange on a connection. It lets go of the connection when it has ended, so that nothing late reaches the next. */
+class Turn implements Flow {
+  readonly request: UpstreamRequest
+  readonly handler: ResponseHandler
+  readonly #connection: Connection
+  readonly #socket: Socket
+  head: ReceivedHead | undefined
+  chunks: ChunkReader | undefined
+  left = 0
+  sent: boolean
+  paused = false
+
+  constructor(connection: Connection, socket: Socket, request: UpstreamRequest, handler: ResponseHandler) {
+    this.#connection = connection
+    this.#socket = socket
+    this.request = request
+    this.handler = handler
+    this.sent = request.body === undefined
+  }
+  pause(): void {
+    if (!this.#connection.isFor(this)) return
+    this.paused = true
+    this.#socket.pause()
+  }
+  resume(): void {
+    if (!this.#connection.isFor(this)) return
+    this.paused = false
+    this.#socket.resume()
+  }
+  abort(error: Error): void {
+    if (this.#connection.isFor(this)) this.#connection.fail(error)
+  }
+}
+
+const nothing = Buffer.alloc(0)
+const emptyLine = Buffer.from('\r\n\r\n')
+const noTrailers: ReceivedFields = Object.freeze(Object.create(null))
+
+/** A request that cannot be written as it is. */
+export class UnwritableRequest extends Error {
+  readonly code = 'UPSTREAM_UNWRITABLE'
+}
+
+/**
+ * The head of a request as one string. A CR or LF that reached this point would end a field and begin a
+ * request of somebody's choosing, so it is looked for once more, whoever should have looked before.
+ */
+function headText({ method, path, headers, framing }: UpstreamRequest): string {
+  let text = `${method} ${path} HTTP/1.1\r\n`
+  if (unwritable.test(path) || path.includes(' '))
+    throw new UnwritableRequest('a path with a blank or a control character')
+  for (let i = 0; i < headers.length; i += 2) {
+    const value = headers[i + 1] as string
+    if (unwritable.test(value)) throw new UnwritableRequest(`a control character in ${headers[i]}`)
+    text += `${headers[i]}: ${value}\r\n`
+  }
+  if (framing === 'chunked') return `${text}Transfer-Encoding: chunked\r\n\r\n`
+  if (typeof framing === 'number') return `${text}Content-Length: ${framing}\r\n\r\n`
+  return method === 'POST' || method === 'PUT' || method === 'PATCH'
+    ? `${text}Content-Length: 0\r\n\r\n`
+    : `${text}\r\n`
+}
+
+const unwritable = /[^\t\x20-\x7e\x80-\xff]/
