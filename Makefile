@@ -47,7 +47,7 @@ check-types:
 	@tsc
 check-style:
 	@echo 'style: files are formatted and linted'
-	@biome ci --log-level=warn --reporter=summary .
+	@biome ci --colors=off --error-on-warnings --log-level=warn .
 check-floors:
 	@echo 'floors: no import climbs, none goes in a circle, each engine has one importer'
 	@depcruise --config .dependency-cruiser.mjs --output-type err-long proxy services test
@@ -59,16 +59,16 @@ check-schema:
 	@node proxy/main.ts schema --check
 check-docs:
 	@echo 'docs: docs/reference.md is the one that the code makes'
-	@node test/setup/write-reference.ts --check
+	@node test/check/reference.ts --check
 check-house:
 	@echo 'house: licence present, no registry named, nothing private in git'
-	@node test/setup/check-house.ts
+	@node test/check/house.ts
 
 bench: $(BUILT) ## Measures Gatehouse beside nginx, HAProxy and Caddy.
 	@exec node test/bench/run.ts
 
 docs: $(INSTALLED) ## Writes docs/reference.md from the schema, the errors, the metrics and the commands.
-	@node test/setup/write-reference.ts
+	@node test/check/reference.ts
 
 clean: ## Removes what was built. Data, certificates and packages stay.
 	rm -rf dist data/compile-cache
