@@ -125,20 +125,19 @@ const framing = new Set(
     ' ',
   ),
 )
-const fieldName = /^[a-z0-9!#$%&'*+.^_`|~-]+$/
 
 function checkShown(name: string): string {
-  if (!fieldName.test(name) || framing.has(name) || name.startsWith('x-forwarded-'))
+  if (framing.has(name) || name.startsWith('x-forwarded-'))
     throw new Error(
-      `requestHeaders: "${name}" cannot be shown; it is no field name, frames the request, or is ours to say`,
+      `requestHeaders: "${name}" cannot be shown to the service: it frames the request, or is ours to say`,
     )
   return name
 }
 
 function checkGranted(name: string): string {
-  if (!fieldName.test(name) || framing.has(name) || name === 'cookie')
+  if (framing.has(name) || name === 'cookie')
     throw new Error(
-      `responseHeaders: "${name}" cannot be set by the service; it is no field name or frames the request`,
+      `responseHeaders: "${name}" cannot be set by the service: it frames the request, or is the client's`,
     )
   return name
 }

@@ -100,22 +100,22 @@ const largestSet = 512 * 1024
 /** Keys of a JWK Set at an address: fetched when first needed, kept, and fetched again as they age or rotate. */
 export function fetchKeys(url: URL, hooks: FetchHooks): FetchedKeys {
   let lastText: string | undefined
-  let failedAt = Number.NEGATIVE_INFINITY
+  let failure: { at: number; why: string } | undefined
   const remote = createRemoteJWKSet(url, {
     timeoutDuration: fetchTimeout,
     cooldownDuration: betweenFetches,
     cacheMaxAge: freshFor,
     [customFetch]: async (href, init) => {
-      if (performance.now() - failedAt < pauseAfterFailure) throw new KeysAway(`${href} failed a moment ago`)
+      if (failure && performance.now() - failure.at < pauseAfterFailure) throw new KeysAway(failure.why)
       try {
         const text = await fetchSet(href, init)
         if (lastText !== undefined && text !== lastText) hooks.onChanged()
         lastText = text
         return new Response(text)
       } catch (error) {
-        failedAt = performance.now()
         const { message, cause } = error as Error
         const why = `${href} gave no keys: ${cause instanceof Error ? cause.message : message}`
+        failure = { at: performance.now(), why }
         hooks.onFailed(why)
         throw new KeysAway(why)
       }
