@@ -3,7 +3,7 @@ import type { Network } from '../address.ts'
 import { GatehouseError } from '../errors.ts'
 import { readFacts } from './accept/facts.ts'
 import type { Incoming } from './accept/incoming.ts'
-import { requestId } from './accept/request-id.ts'
+import { requestIdOf } from './accept/request-id.ts'
 import { Exchange } from './exchange.ts'
 import type { Facts } from './facts.ts'
 import type { Destination, Route } from './match/route.ts'
@@ -48,7 +48,7 @@ export async function serve(
   observer.started(exchange)
   try {
     // accept
-    exchange.id = requestId(undefined)
+    exchange.id = requestIdOf(incoming, state.trustedProxies)
     const facts = readFacts(incoming, state.trustedProxies)
     exchange.facts = facts
 

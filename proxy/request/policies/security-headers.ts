@@ -71,6 +71,8 @@ function helmetOptions(options: Options): HelmetOptions {
       includeSubDomains: options.hsts.includeSubDomains,
       preload: options.hsts.preload,
     },
+    // helmet's own `no-referrer` makes browsers post forms with `Origin: null`, which the CSRF checks of many apps refuse.
+    referrerPolicy: { policy: 'strict-origin-when-cross-origin' },
     ...isolation[options.crossOrigin],
   }
 }

@@ -4,7 +4,7 @@ import { GatehouseError } from '../../errors.ts'
 import type { Flow, ResponseHandler } from '../../upstreams/http1/connection.ts'
 import type { ReceivedFields } from '../../upstreams/http1/received-head.ts'
 import type { Target } from '../../upstreams/upstream.ts'
-import { beginResponse, refuse } from '../respond/respond.ts'
+import { beginResponse, cutShort, refuse } from '../respond/respond.ts'
 import { readFailure } from './failure.ts'
 import { isHopByHop, namedInConnection } from './hop-by-hop.ts'
 import type { Outcome } from './proxy-engine.ts'
@@ -87,10 +87,7 @@ class ResponseRelay implements ResponseHandler {
     if (output.write(chunk)) return
     this.#flow?.pause()
     // The upstream's clock stands still while it is paused, so a client that stops reading is ended here.
-    this.#stalled = setTimeout(
-      () => this.#relay.exchange.response.destroy(),
-      this.#relay.route.config.timeouts.idle,
-    )
+    this.#stalled = setTimeout(() => cutShort(this.#relay.exchange), this.#relay.route.config.timeouts.idle)
     output.once('drain', () => {
       clearTimeout(this.#stalled)
       this.#flow?.resume()
@@ -113,7 +110,7 @@ class ResponseRelay implements ResponseHandler {
     if (!exchange.response.headersSent) return this.#outcome.failed(readFailure(error))
     // Cut short upstream is cut short here: ending it properly would make half a body look whole.
     exchange.detail = `cut short: ${error.message}`
-    exchange.response.destroy()
+    cutShort(exchange)
   }
 }
 

@@ -1,7 +1,10 @@
 import type { ServerResponse } from 'node:http'
+import { constants } from 'node:http2'
 import type { Readable, Transform, Writable } from 'node:stream'
-import { type ErrorCode, errors, type GatehouseError } from '../../errors.ts'
+import { type ErrorCode, errors, GatehouseError } from '../../errors.ts'
 import type { Exchange } from '../exchange.ts'
+import type { Facts } from '../facts.ts'
+import type { Route } from '../match/route.ts'
 import type { HeaderEntry, ResponseHead, ResponseHeaders } from '../policies/policy.ts'
 import { prefersHtml, renderError } from './error-page.ts'
 
@@ -29,8 +32,7 @@ export function beginResponse(exchange: Exchange, head: ResponseHead): Writable 
       if (exchange.errorCode === undefined || name !== 'content-security-policy') headers[name] = value
     }
     setAll(headers, exchange.addedHeaders)
-    for (const editor of route.responseEditors) editor.editResponse?.(facts, head)
-    for (const encoder of route.encoders) coding ??= encoder.encodeBody?.(facts, head)
+    coding = applyPolicies(exchange, route, facts, head)
   }
   headers['x-request-id'] = exchange.id
   if (exchange.request.httpVersionMajor === 2) for (const name of connectionFields) delete headers[name]
@@ -39,9 +41,29 @@ export function beginResponse(exchange: Exchange, head: ResponseHead): Writable 
   exchange.responseHeaders = headers
   ;(response as ServerResponse).writeHead(head.status, headers)
   if (coding === undefined) return response as Writable
-  coding.on('error', () => response.destroy())
+  coding.on('error', () => cutShort(exchange))
   coding.pipe(response as Writable)
   return coding
+}
+
+/** What policies do to a response. Answers a coding for its body, if it gets one. */
+function applyPolicies(
+  exchange: Exchange,
+  route: Route,
+  facts: Facts,
+  head: ResponseHead,
+): Transform | undefined {
+  try {
+    for (const editor of route.responseEditors) editor.editResponse?.(facts, head)
+    let coding: Transform | undefined
+    for (const encoder of route.encoders) coding ??= encoder.encodeBody?.(facts, head)
+    return coding
+  } catch (error) {
+    // An extension broke. Its route answers 500, and that page goes out without it.
+    if (exchange.errorCode === undefined)
+      throw new GatehouseError('internal', `a policy broke on a response: ${String(error)}`, { cause: error })
+    return undefined
+  }
 }
 
 /** Sends a whole response. */
@@ -61,7 +83,7 @@ export function respondWithStream(exchange: Exchange, head: ResponseHead, body: 
   exchange.onClientGone = () => body.destroy()
   body.on('error', (error) => {
     exchange.detail = error.message
-    exchange.response.destroy()
+    cutShort(exchange)
   })
   if (exchange.method === 'HEAD') {
     body.destroy()
@@ -98,7 +120,7 @@ export function refuse(exchange: Exchange, code: ErrorCode, refusal: Refusal = {
   exchange.denyPolicy = refusal.policy
   if (refusal.policy !== undefined) exchange.denyReason = refusal.reason
   else exchange.detail ??= refusal.reason
-  if (exchange.response.headersSent) return void exchange.response.destroy()
+  if (exchange.response.headersSent) return cutShort(exchange)
   const entry = errors[code]
   const page = renderError(code, {
     html: prefersHtml(exchange.request.headers.accept),
@@ -113,12 +135,21 @@ export function refuse(exchange: Exchange, code: ErrorCode, refusal: Refusal = {
   respond(exchange, head, page.body)
 }
 
+/**
+ * Ends a response that has begun so that the client sees that it is not whole: by closing the connection over
+ * HTTP/1.1 (RFC 9112 §8), by resetting the stream over HTTP/2 (RFC 9113 §5.4.2).
+ */
+export function cutShort({ request, response }: Exchange): void {
+  if ('stream' in request) request.stream.close(constants.NGHTTP2_INTERNAL_ERROR)
+  else response.destroy()
+}
+
 /** Ends an exchange that threw. What is no error of the catalogue is ours, and says nothing outside. */
 export function refuseError(exchange: Exchange, error: unknown): void {
-  const known = error as Partial<GatehouseError>
-  const code = known.code !== undefined && Object.hasOwn(errors, known.code) ? known.code : 'internal'
+  const code = error instanceof GatehouseError ? error.code : 'internal'
   refuse(exchange, code, {
-    reason: code === 'internal' && error instanceof Error ? error.stack : String(known.message ?? error),
+    reason:
+      error instanceof GatehouseError ? error.message : error instanceof Error ? error.stack : String(error),
   })
 }
 
