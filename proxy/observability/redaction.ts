@@ -41,7 +41,7 @@ export function redactText(text: string): string {
  * cut. Never throws, whatever a getter does.
  */
 export function redact(value: unknown): unknown {
-  return safeCopy(value, 0, { left: mostValues })
+  return safeCopy(value, 0, { left: mostObjects })
 }
 
 // --- internal ---
@@ -55,7 +55,7 @@ const encodedEquals = /%3d/i
 const userinfo = /^([a-z][a-z0-9+.-]*:)?\/\/[^/?#]*@/i
 const depthLimit = 6
 /** Of one copy: an object that leads to sockets leads to everything. */
-const mostValues = 1000
+const mostObjects = 200
 const lengthLimit = 100
 
 function redactParameters(url: string): string {
