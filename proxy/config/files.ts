@@ -40,7 +40,7 @@ export async function checkFiles(
   policies: readonly CheckedPolicies[],
   { source, env }: { source: Source; env: Readonly<Record<string, string | undefined>> },
 ): Promise<FileChecks> {
-  const mentions = [...mentionsOf(config), ...policies.flatMap(mentionsOfPolicies)]
+  const mentions = [...mentionsOf(config, source), ...policies.flatMap(mentionsOfPolicies)]
   const once = [...new Map(mentions.map((mention) => [JSON.stringify(mention.path), mention])).values()]
   const missing = await Promise.all(
     once.map((mention) => checkMention(mention, config.folder, { source, env })),
@@ -52,7 +52,10 @@ export async function checkFiles(
   }
 }
 
-function mentionsOf(config: Pick<LoadedConfig, 'listeners' | 'upstreams' | 'routes'>): Mention[] {
+function mentionsOf(
+  config: Pick<LoadedConfig, 'listeners' | 'upstreams' | 'routes'>,
+  source: Source,
+): Mention[] {
   const mentions: Mention[] = []
   for (const [name, listener] of Object.entries(config.listeners)) {
     const file = listener.clientCertificates?.ca
@@ -62,9 +65,12 @@ function mentionsOf(config: Pick<LoadedConfig, 'listeners' | 'upstreams' | 'rout
   for (const [name, { tls }] of Object.entries(config.upstreams))
     if (tls.ca !== undefined)
       mentions.push({ path: ['upstreams', name, 'tls', 'ca'], file: tls.ca, kind: 'file' })
-  for (const [index, { files }] of config.routes.entries())
+  for (const [index, { files }] of config.routes.entries()) {
+    const path = ['routes', index, 'files']
+    const isShort = source.show(path) !== undefined
     if (files !== undefined)
-      mentions.push({ path: ['routes', index, 'files', 'root'], file: files.root, kind: 'folder' })
+      mentions.push({ path: isShort ? path : [...path, 'root'], file: files.root, kind: 'folder' })
+  }
   return mentions
 }
 

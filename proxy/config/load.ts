@@ -30,7 +30,13 @@ export interface LoadRequest {
 }
 
 export type LoadResult =
-  | { readonly ok: true; readonly config: LoadedConfig; readonly warnings: ConfigProblem[] }
+  | {
+      readonly ok: true
+      readonly config: LoadedConfig
+      /** What was read: another process that loads it comes to the same. */
+      readonly text: string
+      readonly warnings: ConfigProblem[]
+    }
   | { readonly ok: false; readonly problems: ConfigProblem[] }
 
 /**
@@ -107,7 +113,7 @@ async function check(source: Source, { reading, text, env }: Given): Promise<Loa
     ),
     loadedExtensions: new Map([...extensions].map(([name, { extension }]) => [name, extension])),
   })
-  return { ok: true, config: loaded, warnings: warn(loaded, source, files.certificates) }
+  return { ok: true, config: loaded, text, warnings: warn(loaded, source, files.certificates) }
 }
 
 const none: CheckedPolicies = new Map()
@@ -149,7 +155,8 @@ async function readMiddleware(draft: Draft, extensions: ReadonlyMap<string, Read
     const ofRoute: unknown[] = []
     for (const [place, { use }] of middleware.entries()) {
       const read = extensions.get(use)
-      if (read === undefined) continue
+      // A broken one closes the route, and one of the other kind is told elsewhere.
+      if (read === undefined || !('kind' in read.extension) || read.extension.kind !== 'middleware') continue
       const path = ['routes', index, 'middleware', place, 'options']
       const checked = await checkMiddlewareOptions(path, read, source)
       if ('findings' in checked) findings.push(...checked.findings)

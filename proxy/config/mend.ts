@@ -8,7 +8,7 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   for (const candidate of candidates) if (candidate !== word) byForm.set(plain(candidate), candidate)
   if (byForm.size === 0) return undefined
   const form = closest(plain(word), [...byForm.keys()])
-  const near = Math.max(1, Math.floor(Math.max(form.length, word.length) / 3))
+  const near = Math.ceil(Math.max(form.length, word.length) / 3)
   return distance(plain(word), form) <= near ? byForm.get(form) : undefined
 }
 

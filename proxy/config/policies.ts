@@ -5,7 +5,7 @@ import type { RoutePolicies } from './loaded.ts'
 import { choose } from './mend.ts'
 import { type PolicyName, policySchemas } from './policy-schemas.ts'
 import type { Finding, Path } from './problem.ts'
-import { describeIssues, type Issue, plainWords, valueAt } from './sentences.ts'
+import { describeIssues, type Issue, plainWords, say, valueAt } from './sentences.ts'
 import type { Source } from './source.ts'
 
 /** The policies of one block, checked: name → options, or `off` for `false`. */
@@ -115,7 +115,11 @@ async function checkExtension(entry: Entry, read: ReadExtension, source: Source)
   const isBlock = typeof given === 'object' && given !== null && !Array.isArray(given)
   const { mode, ...rest } = isBlock ? (given as Record<string, unknown>) : {}
   if (mode !== undefined && mode !== 'enforce' && mode !== 'observe')
-    return { findings: [{ path: [...path, 'mode'], message: 'is neither enforce nor observe' }] }
+    return {
+      findings: [
+        { path: [...path, 'mode'], ...say(source, [...path, 'mode'], 'is neither enforce nor observe') },
+      ],
+    }
   return checkExtensionOptions({ ...entry, value: isBlock ? rest : given, mode }, read, source)
 }
 

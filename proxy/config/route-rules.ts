@@ -6,7 +6,7 @@ import type { CheckedPolicies } from './policies.ts'
 import type { PolicyOptions } from './policy-schemas.ts'
 import type { Finding, Path } from './problem.ts'
 import type { RouteConfig } from './route-schema.ts'
-import { say } from './sentences.ts'
+import { say, valueAt } from './sentences.ts'
 import type { Source } from './source.ts'
 
 /** What the routes name elsewhere in the file: listeners, upstreams, extensions, and parameters of their own paths. */
@@ -62,13 +62,12 @@ function checkParam(
   const lacking = match.path.findIndex((pattern) => !paramsOf(pattern).includes(param))
   if (lacking === -1) return []
   const params = [...new Set(match.path.flatMap(paramsOf))].map((name) => `:${name}`)
-  const mend =
-    mendName(source, path, `:${param}`, params) ?? 'name the segment in `match.path`, such as /desktop/:key'
-  const which =
-    match.path.length > 1
-      ? 'a parameter that one of the paths of this route lacks'
-      : 'a parameter that the path of this route lacks'
-  return [{ path, ...say(source, path, `names ${which}`), mend }]
+  const mend = params.includes(`:${param}`)
+    ? 'add it to each of them'
+    : (mendName(source, path, `:${param}`, params) ??
+      'name the segment in `match.path`, such as /desktop/:key')
+  const whose = match.path.length > 1 ? 'one of the paths' : 'the path'
+  return [{ path, ...say(source, path, `names a parameter that ${whose} of this route lacks`), mend }]
 }
 
 function checkListenerNames(
@@ -77,7 +76,7 @@ function checkListenerNames(
   { draft, source }: RouteNames,
 ): Finding[] {
   return (route.listeners ?? []).flatMap((name, index) => {
-    if (Object.hasOwn(draft.listeners, name)) return []
+    if (Object.hasOwn(draft.listeners, name) || !isNaming(source, 'listeners')) return []
     const path = [...base, 'listeners', index]
     const mend = mendName(source, path, name, Object.keys(draft.listeners))
     return [{ path, ...say(source, path, 'is not a listener'), mend }]
@@ -121,6 +120,7 @@ function checkDestination(route: Partial<RouteConfig>, base: Path, { draft, sour
   if (rest.length > 0 || (key !== undefined && !/^:[A-Za-z][A-Za-z0-9_]*$/.test(key)))
     return refuse('is neither an upstream, nor one with a key; write name or name/:param')
   if (!Object.hasOwn(draft.upstreams, name)) {
+    if (!isNaming(source, 'upstreams')) return []
     const known = Object.keys(draft.upstreams)
     return [{ path, ...say(source, path, 'names no upstream'), mend: mendName(source, path, name, known) }]
   }
@@ -135,6 +135,12 @@ function checkDestination(route: Partial<RouteConfig>, base: Path, { draft, sour
   return key !== undefined && match !== undefined
     ? checkParam({ path, param: key.slice(1) }, match, source)
     : []
+}
+
+/** Whether that part of the file is a block of names at all; if it is not, that alone is the mistake. */
+function isNaming(source: Source, part: string): boolean {
+  const value = valueAt(source.value, [part])
+  return value === undefined || (typeof value === 'object' && value !== null && !Array.isArray(value))
 }
 
 /** Whether `to` is an address of its own rather than the name of an upstream. */

@@ -172,7 +172,7 @@ function describeOtherType(expected: string, value: unknown): string {
   if (expected === 'string' && (typeof value === 'number' || typeof value === 'boolean'))
     return `is not ${word}; put it in quotes`
   if (expected === 'array' && typeof value !== 'object') return `is not ${word}; put it in brackets: […]`
-  return typeof value === 'object' ? `${subjectOf(value)}is not ${word}; write ${word}` : `is not ${word}`
+  return typeof value === 'object' ? `is ${kindOf(value)} and not ${word}` : `is not ${word}`
 }
 
 function describeOtherValue(values: readonly unknown[], value: unknown): string {
@@ -185,8 +185,11 @@ function describeOtherValue(values: readonly unknown[], value: unknown): string 
 /** What stands there, where it is no scalar that could be shown. */
 function subjectOf(value: unknown): string {
   if (value === null) return 'has no value and '
-  if (typeof value !== 'object') return ''
-  return Array.isArray(value) ? 'is a list and ' : 'is a block and '
+  return typeof value === 'object' ? `is ${kindOf(value)} and ` : ''
+}
+
+function kindOf(value: unknown): string {
+  return Array.isArray(value) ? 'a list' : 'a block of keys'
 }
 
 function wordOf(expected: string): string {

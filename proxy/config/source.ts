@@ -1,4 +1,4 @@
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLError } from 'yaml'
+import { isAlias, isMap, isScalar, isSeq, type Node, parseDocument, type YAMLError } from 'yaml'
 import { interpolate, isInterpolated } from './interpolate.ts'
 import type { ConfigProblem } from './loaded.ts'
 import { type Finding, formatPath, type Path } from './problem.ts'
@@ -34,8 +34,7 @@ export function readSource(
   text: string,
   env: Readonly<Record<string, string | undefined>>,
 ): Reading {
-  const lines = new LineCounter()
-  const places = { file, text, lines }
+  const places = { file, text, lineStarts: startsOfLines(text) }
   let document: ReturnType<typeof parseDocument>
   try {
     // Tags other than YAML's own basic ones would make values of other types: they are refused below.
@@ -45,12 +44,12 @@ export function readSource(
       resolveKnownTags: false,
       prettyErrors: false,
     } as const
-    document = parseDocument(text, { ...options, lineCounter: lines, logLevel: 'error', version: '1.2' })
+    document = parseDocument(text, { ...options, logLevel: 'error', version: '1.2' })
   } catch {
     return { problems: [problemAt(places, 0, { path: [], message: 'cannot be read as YAML' })] }
   }
-  const faults = [...document.errors, ...document.warnings].slice(0, 10)
-  if (faults.length > 0) return { problems: faults.map((fault) => describeFault(places, fault)) }
+  const faults = [...document.errors, ...document.warnings]
+  if (faults.length > 0) return { problems: describeFaults(places, faults) }
   if (document.directives?.yaml.version === '1.1') {
     const message = 'is YAML 1.1, where `no` is false and 012 is ten'
     return { problems: [problemAt(places, 0, { path: [], message, mend: 'remove the %YAML line' })] }
@@ -66,7 +65,7 @@ export function readSource(
 interface Places {
   readonly file: string
   readonly text: string
-  readonly lines: LineCounter
+  readonly lineStarts: readonly number[]
 }
 
 /** A file of more repetition than this is an attack (a few aliases of aliases make billions of values). */
@@ -94,7 +93,8 @@ function readValues(places: Places, root: Node, env: Readonly<Record<string, str
       if (repeated === mostRepeated + 1) refuse(offset, 'repeats too much through aliases', 'write it out')
       return undefined
     }
-    if (path.length > deepest || open.has(node)) return refuse(offset, 'is nested too deep')
+    if (open.has(node)) return refuse(use, 'holds itself', 'write it out')
+    if (path.length > deepest) return refuse(offset, 'is nested too deep')
     if (isAlias(node)) return readAlias(node.source, offset)
     if ('anchor' in node && node.anchor !== undefined) anchors.set(node.anchor as string, node)
     open.add(node)
@@ -238,9 +238,23 @@ function problemAt(places: Places, offset: number, { path, message, mend }: Find
   return { severity: 'error', file: places.file, ...at, path: formatPath(path), message, mend }
 }
 
-function placeOf({ text, lines }: Places, offset: number): { line: number; column: number } {
-  const { line, col } = lines.linePos(Math.min(Math.max(0, offset), text.length))
-  return line === 0 ? { line: 1, column: 1 } : { line, column: col }
+/** The parser's own line counter misses lines of a quoted text that it had to read twice. */
+function startsOfLines(text: string): number[] {
+  const starts = [0]
+  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) starts.push(at + 1)
+  return starts
+}
+
+function placeOf({ text, lineStarts }: Places, offset: number): { line: number; column: number } {
+  const at = Math.min(Math.max(0, offset), text.length)
+  let low = 0
+  let high = lineStarts.length - 1
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2)
+    if ((lineStarts[middle] as number) <= at) low = middle
+    else high = middle - 1
+  }
+  return { line: low + 1, column: at - (lineStarts[low] as number) + 1 }
 }
 
 const mends: Readonly<Record<string, string>> = {
@@ -250,6 +264,13 @@ const mends: Readonly<Record<string, string>> = {
   MULTIPLE_DOCS: 'remove the line of ---',
   NON_STRING_KEY: 'write the key as a word',
   TAG_RESOLVE_FAILED: 'remove the tag',
+}
+
+/** What comes after the first fault of a line, or is left over in the stream, follows from the fault before it. */
+function describeFaults(places: Places, faults: readonly YAMLError[]): ConfigProblem[] {
+  const telling = faults.filter((fault, index) => index === 0 || !fault.message.includes('in YAML stream'))
+  const problems = telling.slice(0, 10).map((fault) => describeFault(places, fault))
+  return problems.filter(({ line }, index) => problems.findIndex((other) => other.line === line) === index)
 }
 
 function describeFault(places: Places, fault: YAMLError): ConfigProblem {

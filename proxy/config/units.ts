@@ -58,6 +58,6 @@ function suggestNetwork(text: string): string {
   const parts = address.split('.').filter((part) => part !== '*')
   if (parts.length >= 4 || parts.some((part) => !/^\d{1,3}$/.test(part) || Number(part) > 255)) return ''
   if (bits !== undefined && !(/^\d{1,2}$/.test(bits) && Number(bits) <= 32)) return ''
-  const whole = [...parts, '0', '0', '0'].slice(0, 4).join('.')
+  const whole = [...parts.map(Number), 0, 0, 0].slice(0, 4).join('.')
   return `; did you mean "${whole}/${bits ?? parts.length * 8}"?`
 }
