@@ -7,6 +7,7 @@ import { connectHttp2 } from './http2.ts'
 import * as h2 from './http2-frames.ts'
 import { makeNetwork } from './network.ts'
 import { needs, pathOf, skipFor } from './parts.ts'
+import { startProxy } from './proxy.ts'
 import { rawRequest } from './raw-request.ts'
 import { request } from './request.ts'
 import { startScriptedUpstream } from './scripted-upstream.ts'
@@ -179,6 +180,51 @@ describe('HTTP/2', async () => {
     connection.send(h2.data(0, 'on no stream'))
     await connection.waitFor((frame) => frame.type === h2.frameType.goaway)
     assert.ok(await eventually(() => connection.ended))
+  })
+})
+
+describe('proxy', () => {
+  test('relays, logs, and takes another configuration', async (t) => {
+    const upstream = await startUpstream(t)
+    const proxy = await startProxy(
+      t,
+      `
+      upstreams: { echo: { targets: ["${upstream.url}"] } }
+      routes:
+        - { name: one, match: { path: /one }, to: echo }
+      `,
+    )
+    const first = await request(`${proxy.url()}/one`)
+    assert.equal(JSON.parse(first.text).url, '/one')
+    assert.equal((await request(`${proxy.url('http')}/two`)).status, 404)
+    await proxy.reload(`
+      upstreams: { echo: { targets: ["${upstream.url}"] } }
+      routes: [{ name: two, match: { path: /two }, to: echo }]
+    `)
+    assert.equal((await request(`${proxy.url()}/two`)).status, 200)
+    await assert.rejects(proxy.reload('routes: [{}]'), /routes\.yaml:2:\d+ /)
+    const lines = await eventually(async () => {
+      const entries = await proxy.accessLog()
+      return entries.length === 3 && entries
+    })
+    assert.deepEqual(
+      lines.map(({ status }) => status),
+      [200, 404, 200],
+    )
+    assert.throws(() => proxy.port('https'), /no listener "https"/)
+  })
+
+  test('speaks TLS with a certificate of its own making', async (t) => {
+    const proxy = await startProxy(
+      t,
+      `
+      listeners: { https: { port: 0, address: 127.0.0.1 } }
+      routes: [{ name: away, redirect: "https://example.org/" }]
+      `,
+    )
+    assert.equal((await request(proxy.url())).headers.location, 'https://example.org/')
+    const client = await connectHttp2(t, proxy.port())
+    assert.equal((await client.request('/')).status, 308)
   })
 })
 

@@ -1,5 +1,6 @@
 import { request as httpRequest, type IncomingHttpHeaders, type RequestOptions } from 'node:http'
 import { request as httpsRequest } from 'node:https'
+import { isIP } from 'node:net'
 
 export interface Reply {
   status: number
@@ -46,7 +47,7 @@ export function request(address: string, ask: Ask = {}): Promise<Reply> {
     headers: ask.headers,
     agent: ask.agent ?? false,
     localAddress: ask.from,
-    servername: ask.servername ?? host.replace(/:\d+$/, ''),
+    servername: ask.servername ?? nameIn(host),
     ca: ask.ca,
     rejectUnauthorized: ask.ca !== undefined,
     signal: AbortSignal.timeout(ask.timeout ?? 10_000),
@@ -73,6 +74,12 @@ export function request(address: string, ask: Ask = {}): Promise<Reply> {
 function replyOf(response: import('node:http').IncomingMessage, interim: number[], body: Buffer): Reply {
   const { statusCode = 0, headers, rawHeaders, trailers } = response
   return { status: statusCode, headers, rawHeaders, trailers, interim, body, text: body.toString() }
+}
+
+/** The name to ask for in TLS: none where the host is an address (RFC 6066 §3). */
+function nameIn(host: string): string {
+  const name = host.replace(/:\d+$/, '')
+  return isIP(name) || name.startsWith('[') ? '' : name
 }
 
 function hostOf(headers: Ask['headers']): string | undefined {
