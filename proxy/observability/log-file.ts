@@ -38,7 +38,7 @@ const usual: LogFileLimits = {
   waiting: 16 * 1024 * 1024,
   delay: 100,
   retry: 1000,
-  close: 5000,
+  close: 2000,
 }
 
 /** `path` is absolute, or `stdout`. Opens nothing until there is a line. */
