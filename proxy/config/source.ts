@@ -1,6 +1,7 @@
 import { isAlias, isMap, isScalar, isSeq, type Node, parseDocument, type YAMLError } from 'yaml'
 import { interpolate, isInterpolated } from './interpolate.ts'
 import type { ConfigProblem } from './loaded.ts'
+import { type Places, placeOf, placesOf, problemAt } from './places.ts'
 import { type Finding, formatPath, type Path } from './problem.ts'
 
 /** routes.yaml as plain values, and the way back from a value to its place in the text. */
@@ -34,7 +35,7 @@ export function readSource(
   text: string,
   env: Readonly<Record<string, string | undefined>>,
 ): Reading {
-  const places = { file, text, lineStarts: startsOfLines(text) }
+  const places = placesOf(file, text)
   let document: ReturnType<typeof parseDocument>
   try {
     // Tags other than YAML's own basic ones would make values of other types: they are refused below.
@@ -60,12 +61,6 @@ export function readSource(
     return { problems: [problemAt(places, document.contents?.range?.[0] ?? 0, { path: [], message, mend })] }
   }
   return readValues(places, document.contents, env)
-}
-
-interface Places {
-  readonly file: string
-  readonly text: string
-  readonly lineStarts: readonly number[]
 }
 
 /** A file of more repetition than this is an attack (a few aliases of aliases make billions of values). */
@@ -231,30 +226,6 @@ function createSource({ places, root, anchors, unread }: Read, value: unknown): 
       mend,
     }),
   }
-}
-
-function problemAt(places: Places, offset: number, { path, message, mend }: Finding): ConfigProblem {
-  const at = placeOf(places, offset)
-  return { severity: 'error', file: places.file, ...at, path: formatPath(path), message, mend }
-}
-
-/** The parser's own line counter misses lines of a quoted text that it had to read twice. */
-function startsOfLines(text: string): number[] {
-  const starts = [0]
-  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) starts.push(at + 1)
-  return starts
-}
-
-function placeOf({ text, lineStarts }: Places, offset: number): { line: number; column: number } {
-  const at = Math.min(Math.max(0, offset), text.length)
-  let low = 0
-  let high = lineStarts.length - 1
-  while (low < high) {
-    const middle = Math.ceil((low + high) / 2)
-    if ((lineStarts[middle] as number) <= at) low = middle
-    else high = middle - 1
-  }
-  return { line: low + 1, column: at - (lineStarts[low] as number) + 1 }
 }
 
 const mends: Readonly<Record<string, string>> = {
