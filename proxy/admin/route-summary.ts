@@ -20,20 +20,20 @@ export interface RouteSummary {
   available: boolean
 }
 
-export interface PolicySummary {
+interface PolicySummary {
   name: string
   mode: string
   /** As in routes.yaml, secrets hidden. Not of extensions, whose options nobody here can judge. */
   options?: unknown
 }
 
-export type DestinationSummary =
+type DestinationSummary =
   | { kind: 'upstream'; upstream: string; keyed: boolean; leased: boolean; targets: TargetSummary[] }
   | { kind: 'files'; root: string }
   | { kind: 'redirect'; location: string; status: number }
   | { kind: 'closed'; reason: string }
 
-export interface TargetSummary {
+interface TargetSummary {
   address: string
   well: boolean
   inFlight: number

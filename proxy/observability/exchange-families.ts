@@ -16,7 +16,7 @@ export interface Sample {
 }
 
 /** The three views of the same counts. */
-export const families = {
+const families = {
   entrypoint: (cell: Cell) => ({ ...common(cell), entrypoint: cell.listener }),
   router: (cell: Cell) =>
     cell.route === undefined ? undefined : { ...common(cell), router: cell.route, service: cell.service },

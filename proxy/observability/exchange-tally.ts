@@ -39,7 +39,7 @@ export interface Counts {
 }
 
 /** Name of the route where none matched, and of the service where the route has none. */
-export const noRoute = '_other'
+const noRoute = '_other'
 export const noService = '_none'
 
 /** Upper limits of the buckets in seconds; 0.1, 0.3, 1.2 and 5 are those of the usual Apdex dashboards. */

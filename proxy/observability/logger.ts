@@ -18,7 +18,7 @@ export interface Logger {
 }
 
 export type Level = 'debug' | 'info' | 'warn' | 'error'
-export type Fields = Readonly<Record<string, unknown>>
+type Fields = Readonly<Record<string, unknown>>
 
 export interface LoggerOptions {
   stream: NodeJS.WritableStream

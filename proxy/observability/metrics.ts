@@ -76,8 +76,9 @@ export function forgetRoutes(routes: ReadonlySet<string>, services: ReadonlySet<
   retries.keep((service) => services.has(service))
 }
 
-/** Starts `process_*` and `nodejs_*`, and says which version runs. Once per process; a command that serves nothing needs none. */
+/** Starts `process_*` and `nodejs_*`, and says which version runs. Only the first call counts. */
 export function startProcessMetrics(version: string): void {
+  if (build.version !== undefined) return
   build.version = version
   collectDefaultMetrics({ register: registry })
   // Walks every socket on each read, and says what `nodejs_active_resources` says.

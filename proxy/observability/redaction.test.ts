@@ -62,9 +62,13 @@ suite('parameters that hold secrets lose their value', () => {
 
   test('what is hidden once stays as it is', () => {
     fc.assert(
-      fc.property(fc.webUrl({ withQueryParameters: true, withFragments: true }), (url) => {
-        assert.equal(redactUrl(redactUrl(url)), redactUrl(url))
-      }),
+      fc.property(
+        fc.array(fc.constantFrom('a', 'token', 'http://u:p@h', '?', '&', ';', '#', '=', '/', '%3D')),
+        (pieces) => {
+          const once = redactUrl(pieces.join(''))
+          assert.equal(redactUrl(once), once)
+        },
+      ),
     )
   })
 })
