@@ -2,6 +2,8 @@ import { readFile } from 'node:fs/promises'
 import { loadConfig } from '../config/load.ts'
 import type { ConfigProblem, LoadedConfig } from '../config/loaded.ts'
 import { formatProblem } from '../config/problem.ts'
+import { BuildError } from '../gatehouse.ts'
+import { buildOffline } from './offline.ts'
 
 export interface CheckArguments {
   readonly file: string
@@ -19,8 +21,9 @@ export async function runCheck(
   io: { out(text: string): void; err(text: string): void; colour: boolean },
 ): Promise<number> {
   const result = await loadConfig({ file })
-  const problems = result.ok ? result.warnings : result.problems
-  const fails = !result.ok || (strict && problems.length > 0)
+  const unbuilt = result.ok ? await buildProblems(result.config) : []
+  const problems = result.ok ? [...unbuilt, ...result.warnings] : result.problems
+  const fails = !result.ok || unbuilt.length > 0 || (strict && problems.length > 0)
   if (json) {
     io.out(JSON.stringify({ ok: !fails, file, problems }, null, 2))
     return fails ? 2 : 0
@@ -28,8 +31,23 @@ export async function runCheck(
   const lines = problems.length === 0 ? [] : await readLines(file)
   for (const problem of problems) io.err(showProblem(problem, lines, io.colour))
   if (result.ok && !fails) io.out(summary(file, result.config, problems.length))
-  else io.err(`${file} has ${count(problems.length, result.ok ? 'warning' : 'mistake')}.`)
+  else
+    io.err(
+      `${file} has ${count(problems.length, result.ok && unbuilt.length === 0 ? 'warning' : 'mistake')}.`,
+    )
   return fails ? 2 : 0
+}
+
+/** Mistakes that show only when the table is built, such as a key that is too short. */
+async function buildProblems(config: LoadedConfig): Promise<readonly ConfigProblem[]> {
+  try {
+    // What is broken and closes only its own route is among the warnings already.
+    await buildOffline(config, () => {}).close()
+    return []
+  } catch (error) {
+    if (error instanceof BuildError) return error.problems
+    throw error
+  }
 }
 
 async function readLines(file: string): Promise<string[]> {

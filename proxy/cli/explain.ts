@@ -1,12 +1,12 @@
 import { parseAddress } from '../address.ts'
 import { loadConfig } from '../config/load.ts'
 import type { LoadedConfig } from '../config/loaded.ts'
-import { createGatehouse } from '../gatehouse.ts'
+import { formatProblem } from '../config/problem.ts'
 import type { ClientRequest, ClientResponse, Incoming, Listener } from '../request/accept/incoming.ts'
-import { memoryLimits } from '../request/policies/rate-limit.ts'
 import { rehearse } from '../request/rehearsal.ts'
 import { explainText } from './explain-text.ts'
 import { type ExplainArguments, explanation } from './explanation.ts'
+import { buildOffline } from './offline.ts'
 
 export interface CommandOutput {
   out(text: string): void
@@ -21,8 +21,7 @@ export interface CommandOutput {
 export async function runExplain(args: ExplainArguments, output: CommandOutput): Promise<number> {
   const loaded = await loadConfig({ file: args.file })
   if (!loaded.ok) {
-    for (const { file, line, column, path, message } of loaded.problems)
-      output.err(`${file}:${line}:${column} ${path}: ${message}`)
+    for (const problem of loaded.problems) output.err(formatProblem(problem))
     return 2
   }
   let incoming: Incoming
@@ -32,12 +31,7 @@ export async function runExplain(args: ExplainArguments, output: CommandOutput):
     output.err((error as Error).message)
     return 2
   }
-  const gatehouse = createGatehouse(loaded.config, {
-    env: process.env,
-    limits: memoryLimits(),
-    observer: { started() {}, finished() {}, decided() {}, retried() {} },
-    onBackgroundError: (message) => output.err(message),
-  })
+  const gatehouse = buildOffline(loaded.config, (message) => output.err(message))
   try {
     const rehearsal = await rehearse(incoming, gatehouse.state)
     output.out(

@@ -1,0 +1,16 @@
+import type { LoadedConfig } from '../config/loaded.ts'
+import { createGatehouse, type Gatehouse } from '../gatehouse.ts'
+import { memoryLimits } from '../request/policies/rate-limit.ts'
+
+/**
+ * The gatehouse of a configuration without sockets, counts or logs: what a command asks about it is answered by
+ * the functions that would serve it. Throws a BuildError for what shows only when a table is built.
+ */
+export function buildOffline(config: LoadedConfig, onBackgroundError: (message: string) => void): Gatehouse {
+  return createGatehouse(config, {
+    env: process.env,
+    limits: memoryLimits(),
+    observer: { started() {}, finished() {}, decided() {}, retried() {} },
+    onBackgroundError,
+  })
+}
