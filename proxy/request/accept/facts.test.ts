@@ -15,7 +15,14 @@ interface Said {
   secure?: boolean
 }
 
-function incoming({ url = '/', method = 'GET', headers = ['Host', 'h.example'], version = '1.1', peer = '192.0.2.7', secure = true }: Said): Incoming {
+function incoming({
+  url = '/',
+  method = 'GET',
+  headers = ['Host', 'h.example'],
+  version = '1.1',
+  peer = '192.0.2.7',
+  secure = true,
+}: Said): Incoming {
   const [major, minor] = version.split('.').map(Number)
   return {
     request: { url, method, rawHeaders: headers, httpVersionMajor: major, httpVersionMinor: minor },
@@ -62,20 +69,40 @@ describe('what two readers could take differently is refused', () => {
     ['an empty host', { headers: ['Host', ''] }, 'host_invalid'],
     ['userinfo in the host', { headers: ['Host', 'a@b'] }, 'host_invalid'],
     ['a path in the host', { headers: ['Host', 'a/b'] }, 'host_invalid'],
-    [':authority against Host', { version: '2.0', headers: [':authority', 'a', 'host', 'b'] }, 'host_invalid'],
+    [
+      ':authority against Host',
+      { version: '2.0', headers: [':authority', 'a', 'host', 'b'] },
+      'host_invalid',
+    ],
     ['a broken absolute form', { url: 'http://[::1/x' }, 'host_invalid'],
     ['an absolute form without a host', { url: 'http:///x' }, 'host_invalid'],
     ['a target that is no path', { url: '*', method: 'OPTIONS' }, 'path_ambiguous'],
     ['an encoded slash', { url: '/a%2fb' }, 'path_ambiguous'],
     ['a raw byte in the query', { url: '/a?\u00e9' }, 'path_ambiguous'],
     ['a fragment', { url: '/a?b#c' }, 'path_ambiguous'],
-    ['two Authorization fields', { headers: ['Host', 'a', 'Authorization', 'x', 'authorization', 'y'] }, 'bad_request'],
+    [
+      'two Authorization fields',
+      { headers: ['Host', 'a', 'Authorization', 'x', 'authorization', 'y'] },
+      'bad_request',
+    ],
     ['TRACE', { method: 'TRACE' }, 'method_not_allowed'],
     ['CONNECT', { method: 'CONNECT' }, 'method_not_allowed'],
     ['a method that is no token', { version: '2.0', method: 'GET /x HTTP/1.1' }, 'bad_request'],
-    ['a coding besides chunked', { headers: ['Host', 'a', 'Transfer-Encoding', 'gzip, chunked'] }, 'framing_invalid'],
-    ['chunked twice', { headers: ['Host', 'a', 'Transfer-Encoding', 'chunked', 'Transfer-Encoding', 'chunked'] }, 'framing_invalid'],
-    ['chunks over HTTP/1.0', { version: '1.0', headers: ['Transfer-Encoding', 'chunked'] }, 'framing_invalid'],
+    [
+      'a coding besides chunked',
+      { headers: ['Host', 'a', 'Transfer-Encoding', 'gzip, chunked'] },
+      'framing_invalid',
+    ],
+    [
+      'chunked twice',
+      { headers: ['Host', 'a', 'Transfer-Encoding', 'chunked', 'Transfer-Encoding', 'chunked'] },
+      'framing_invalid',
+    ],
+    [
+      'chunks over HTTP/1.0',
+      { version: '1.0', headers: ['Transfer-Encoding', 'chunked'] },
+      'framing_invalid',
+    ],
   ]
   for (const [what, said, code] of rows) test(what, () => assert.equal(codeOf(said), code))
 })
@@ -85,7 +112,10 @@ test('a device of HTTP/1.0 without a host is served by routes that name none', (
 })
 
 describe('who the client is', () => {
-  const forwarded = (chain: string, proto = 'http') => ({ headers: ['Host', 'h', 'X-Forwarded-For', chain, 'X-Forwarded-Proto', proto], peer: '10.0.0.1' })
+  const forwarded = (chain: string, proto = 'http') => ({
+    headers: ['Host', 'h', 'X-Forwarded-For', chain, 'X-Forwarded-Proto', proto],
+    peer: '10.0.0.1',
+  })
   test('is the peer, whatever an untrusted one says', () => {
     const facts = read(forwarded('127.0.0.1'))
     assert.deepEqual([facts.client.text, facts.secure], ['10.0.0.1', true])
@@ -116,11 +146,22 @@ describe('who the client is', () => {
 })
 
 test('whatever is sent, it is read or refused by the catalogue', () => {
-  const text = fc.oneof(fc.string({ unit: 'binary', maxLength: 20 }), fc.constantFrom('/', 'http://', '[', ':', '%', '..', '*'))
+  const text = fc.oneof(
+    fc.string({ unit: 'binary', maxLength: 20 }),
+    fc.constantFrom('/', 'http://', '[', ':', '%', '..', '*'),
+  )
   const said = fc.record({
     url: fc.array(text, { maxLength: 5 }).map((parts) => parts.join('')),
     method: fc.oneof(fc.constantFrom('GET', 'TRACE'), text),
-    headers: fc.array(fc.tuple(fc.constantFrom('Host', ':authority', 'X-Forwarded-For', 'Transfer-Encoding', 'Authorization'), text), { maxLength: 5 }).map((pairs) => pairs.flat()),
+    headers: fc
+      .array(
+        fc.tuple(
+          fc.constantFrom('Host', ':authority', 'X-Forwarded-For', 'Transfer-Encoding', 'Authorization'),
+          text,
+        ),
+        { maxLength: 5 },
+      )
+      .map((pairs) => pairs.flat()),
     version: fc.constantFrom('1.0' as const, '1.1' as const, '2.0' as const),
   })
   fc.assert(

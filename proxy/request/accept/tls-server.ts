@@ -1,0 +1,105 @@
+import { createHash } from 'node:crypto'
+import type { Socket } from 'node:net'
+import { createServer, type Server, type TLSSocket } from 'node:tls'
+import type { CertificateStore } from '../../tls/certificates.ts'
+import type { ContextUse } from '../../tls/secure-context.ts'
+import type { Acceptance, Connection } from './connection.ts'
+import { readConnectionTls } from './connection-tls.ts'
+
+/** The TLS handshake of one listener, and its outcome: a connection that speaks `h2` or `http/1.1`. */
+export interface TlsServer {
+  take(connection: Connection): void
+  /** For handshakes from now on. `clientCa`: PEM of the authorities of client certificates. */
+  setCertificates(certificates: CertificateStore, clientCa: string | undefined): void
+  setTicketKeys(keys: Buffer): void
+}
+
+export interface TlsSettings {
+  certificates: CertificateStore
+  clientCa: string | undefined
+  ticketKeys: Buffer | undefined
+}
+
+export function createTlsServer(
+  acceptance: Acceptance,
+  settings: TlsSettings,
+  ready: (connection: Connection, socket: TLSSocket) => void,
+): TlsServer {
+  const { name, config } = acceptance.listener
+  let { certificates, ticketKeys } = settings
+  let use = useOf(name, settings.clientCa)
+  /** Node tells of the TLS socket alone, so the connection under it is found by its two ends. */
+  const arriving = new Map<string, Connection>()
+
+  const server: Server = createServer(
+    {
+      ...certificates.optionsFor(undefined, use),
+      ticketKeys,
+      ALPNProtocols: ['h2', 'http/1.1'],
+      handshakeTimeout: acceptance.limits.headTimeout,
+      requestCert: config.clientCertificates !== undefined,
+      rejectUnauthorized: config.clientCertificates?.require ?? false,
+      SNICallback: (serverName, done) => {
+        // A throw in here once ended processes (CVE-2026-21637), and no name is worth that.
+        try {
+          done(null, certificates.contextFor(serverName, use))
+        } catch {
+          done(null, undefined)
+        }
+      },
+    },
+    (socket) => {
+      const ends = endsOf(socket)
+      const connection = arriving.get(ends)
+      if (connection === undefined) return void socket.destroy()
+      arriving.delete(ends)
+      socket.on('error', ignore)
+      connection.tls = readConnectionTls(socket)
+      ready(connection, socket)
+    },
+  )
+  server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
+    const connection = arriving.get(endsOf(socket))
+    acceptance.clientError(error.code ?? 'UNKNOWN', connection?.peer.text ?? '')
+    socket.destroy()
+    connection?.socket.destroy()
+  })
+
+  return {
+    take(connection) {
+      const ends = endsOf(connection.socket)
+      arriving.set(ends, connection)
+      connection.socket.once('close', () => {
+        if (arriving.get(ends) === connection) arriving.delete(ends)
+      })
+      server.emit('connection', connection.socket)
+    },
+    setCertificates(store, clientCa) {
+      certificates = store
+      use = useOf(name, clientCa)
+      // The default context, for clients that name no host. It also seals every ticket.
+      server.setSecureContext({ ...store.optionsFor(undefined, use), ticketKeys })
+    },
+    setTicketKeys(keys) {
+      ticketKeys = keys
+      server.setTicketKeys(keys)
+    },
+  }
+}
+
+// --- Internal ---
+
+function ignore(): void {}
+
+/** One session identity for each listener and set of authorities; see `ContextUse`. */
+function useOf(listener: string, clientCa: string | undefined): ContextUse {
+  const sessionIdContext = createHash('sha256')
+    .update(`${listener}\n${clientCa ?? ''}`)
+    .digest('base64')
+    .slice(0, 32)
+  return { sessionIdContext, clientCa }
+}
+
+function endsOf(socket: Socket): string {
+  return `${socket.remoteAddress} ${socket.remotePort} ${socket.localAddress}`
+}
