@@ -22,8 +22,11 @@ export interface Surroundings {
 export interface Gatehouse {
   /** The path. Exchanges in flight end on the table that they began with. */
   serve(incoming: Incoming): void
-  /** Builds the tables of another configuration and swaps them in. What is unchanged keeps its connections. */
-  activate(config: LoadedConfig): void
+  /**
+   * Builds the tables of another configuration, and changes nothing yet. What is unchanged keeps its connections.
+   * Throws a BuildError. Activate or discard one before the next is prepared.
+   */
+  prepare(config: LoadedConfig): Prepared
   readonly config: LoadedConfig
   readonly state: PipelineState
   readonly upstreams: Upstreams
@@ -31,9 +34,20 @@ export interface Gatehouse {
   closedRoutes(): { route: string; reason: string }[]
   /** Exchanges that are under way. */
   readonly inFlight: ReadonlySet<Exchange>
-  /** Resolves when nothing is under way, or after that many milliseconds. */
+  /**
+   * Resolves when nothing is under way that ends by itself, or after that many milliseconds. Tunnels and event
+   * streams do not: whoever holds them comes back sooner if they are ended soon.
+   */
   settle(deadline: number): Promise<void>
   close(): Promise<void>
+}
+
+/** A configuration that is built and not in force. */
+export interface Prepared {
+  /** Swaps it in. Exchanges in flight end on the table that they began with. */
+  activate(): void
+  /** Lets go of what it would have brought. */
+  discard(): void
 }
 
 export function createGatehouse(first: LoadedConfig, surroundings: Surroundings): Gatehouse {
@@ -52,12 +66,20 @@ export function createGatehouse(first: LoadedConfig, surroundings: Surroundings)
   let built = build(first, surroundings)
   return {
     serve: (incoming) => void serve(incoming, built.state, observer),
-    activate(config) {
-      const before = built
-      built = build(config, surroundings, before.upstreams)
-      before.upstreams
-        .closeExcept(built.upstreams)
-        .catch((error: Error) => surroundings.onBackgroundError(error.message))
+    prepare(config) {
+      const next = build(config, surroundings, built.upstreams)
+      const close = (gone: Built, kept: Built): void =>
+        void gone.upstreams
+          .closeExcept(kept.upstreams)
+          .catch((error: Error) => surroundings.onBackgroundError(error.message))
+      return {
+        activate() {
+          const before = built
+          built = next
+          close(before, built)
+        },
+        discard: () => close(next, built),
+      }
     },
     get config() {
       return built.config
@@ -75,7 +97,8 @@ export function createGatehouse(first: LoadedConfig, surroundings: Surroundings)
     inFlight,
     async settle(deadline) {
       const end = Date.now() + deadline
-      while (inFlight.size > 0 && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 20))
+      while (Date.now() < end && [...inFlight].some(({ kind }) => kind === 'http'))
+        await new Promise((resolve) => setTimeout(resolve, 20))
     },
     close: () => built.upstreams.closeExcept(),
   }

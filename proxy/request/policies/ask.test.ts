@@ -129,8 +129,8 @@ test('a refusal in observe mode is noted, stops nothing, and leaves no field beh
     responseHeaders: [],
     user: undefined,
     observed: [
-      { policy: 'a', reason: 'closed' },
-      { policy: 'b', reason: 'no token' },
+      { policy: 'a', reason: 'closed', code: 'address_denied' },
+      { policy: 'b', reason: 'no token', code: 'answer' },
     ],
   })
 })

@@ -12,7 +12,12 @@ interface Gathered {
   readonly responseHeaders: readonly HeaderEntry[]
   readonly user?: string
   /** Refusals of policies in observe mode. They changed nothing. */
-  readonly observed: readonly { policy: string; reason: string }[]
+  readonly observed: readonly Observed[]
+}
+interface Observed {
+  readonly policy: string
+  readonly reason: string
+  readonly code: ErrorCode | 'answer'
 }
 interface Passed {
   readonly outcome: 'pass'
@@ -74,7 +79,7 @@ interface Asking {
   requestHeaders: readonly HeaderEntry[]
   responseHeaders: readonly HeaderEntry[]
   user: string | undefined
-  observed: readonly { policy: string; reason: string }[]
+  observed: readonly Observed[]
 }
 
 const none: readonly never[] = Object.freeze([])
@@ -115,7 +120,8 @@ function take(asking: Asking, index: number, given: Verdict): Decision | undefin
     return undefined
   }
   if (policy.mode === 'observe') {
-    asking.observed = [...asking.observed, { policy: policy.name, reason: verdict.reason }]
+    const code = verdict.verdict === 'deny' ? verdict.code : verdict.verdict
+    asking.observed = [...asking.observed, { policy: policy.name, reason: verdict.reason, code }]
     return undefined
   }
   if (asking.trace !== undefined) noteRest(asking, index + 1)

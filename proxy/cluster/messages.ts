@@ -1,0 +1,102 @@
+import type { RouteSummary } from '../admin/route-summary.ts'
+import type { ConfigProblem } from '../config/loaded.ts'
+import type { MetricsJson } from '../observability/metrics.ts'
+import type { KeptSettings } from './kept-settings.ts'
+
+/**
+ * Everything that the primary and a worker say to each other. All of it is plain data: each side reads the same
+ * text of routes.yaml for itself, so that no function ever has to cross from one process to the other.
+ */
+export type ToWorker =
+  | { readonly kind: 'start'; readonly order: StartOrder }
+  | QuestionMessage
+  | { readonly kind: 'counted'; readonly counts: CountsAnswer }
+  /** New keys of session tickets, base64. */
+  | { readonly kind: 'ticketKeys'; readonly keys: string }
+
+export type ToPrimary =
+  /** The worker listens to messages. */
+  | { readonly kind: 'here' }
+  /** It serves, on these ports by listener. */
+  | { readonly kind: 'ready'; readonly ports: Ports; readonly closedRoutes: readonly ClosedRoute[] }
+  /** It cannot serve, and says why, a sentence a line; it ends by itself. */
+  | { readonly kind: 'failed'; readonly sentence: string }
+  /** Something went wrong that no client waits for. All workers may say the same; it is logged once. */
+  | { readonly kind: 'trouble'; readonly sentence: string }
+  | AnswerMessage
+  | { readonly kind: 'count'; readonly asked: CountsQuestion }
+
+/** The real ports, by listener. */
+export type Ports = Readonly<Record<string, number>>
+
+/** What a worker needs to serve. */
+export interface StartOrder {
+  /** Path of routes.yaml as the user named it, and the text that all workers serve. */
+  readonly file: string
+  readonly text: string
+  /** What no reload changes: that of the first start. */
+  readonly kept: KeptSettings
+  /** Session ticket keys, base64: a TLS session that began in one worker goes on in another. */
+  readonly ticketKeys: string
+  /** Whether limits are counted by the primary. One worker counts for itself. */
+  readonly sharedLimits: boolean
+}
+
+/** What the primary asks a worker, and what it is answered. */
+export interface Questions {
+  /** Read and build this text, and keep it ready. Problems: nothing is kept. */
+  prepare: { ask: { text: string }; answer: { problems: ConfigProblem[] } }
+  /** Serve what was prepared. */
+  activate: { ask: Nothing; answer: Activated }
+  /** Let go of what was prepared. */
+  discard: { ask: Nothing; answer: Nothing }
+  metrics: { ask: Nothing; answer: MetricsJson }
+  routes: { ask: Nothing; answer: readonly RouteSummary[] }
+  /** Take nothing new, let requests end for that many milliseconds, and then end. */
+  stop: { ask: { deadline: number }; answer: Nothing }
+}
+export interface Activated {
+  /** How many tunnels ended with their routes. */
+  readonly endedTunnels: number
+  readonly closedRoutes: readonly ClosedRoute[]
+}
+export type Nothing = Readonly<Record<string, never>>
+
+/** A route that is closed because a part of it failed to load. */
+export interface ClosedRoute {
+  readonly route: string
+  readonly reason: string
+}
+
+export type QuestionMessage = {
+  [Kind in keyof Questions]: {
+    readonly kind: 'question'
+    readonly id: number
+    readonly about: Kind
+    readonly ask: Questions[Kind]['ask']
+  }
+}[keyof Questions]
+
+export interface AnswerMessage {
+  readonly kind: 'answer'
+  readonly id: number
+  readonly answer?: unknown
+  /** Set instead of an answer where there is none. */
+  readonly failure?: string
+}
+
+/** Counts of one turn of the event loop, one column each: an object per count would cost as much as the count. */
+export interface CountsQuestion {
+  readonly id: number
+  /** The stores that are asked, as name and window in milliseconds. */
+  readonly stores: readonly (readonly [name: string, windowMs: number])[]
+  /** For each count: which store, and the key. */
+  readonly store: readonly number[]
+  readonly key: readonly string[]
+}
+export interface CountsAnswer {
+  readonly id: number
+  /** For each count: the hits, and when the window ends (Unix ms, 0 if unknown). */
+  readonly hits: readonly number[]
+  readonly resetAt: readonly number[]
+}

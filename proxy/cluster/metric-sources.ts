@@ -1,0 +1,33 @@
+import type { Gatehouse } from '../gatehouse.ts'
+import type { MetricSources } from '../observability/metrics.ts'
+import type { OpenListeners } from '../request/accept/listeners.ts'
+import type { CertificateFacts } from '../tls/certificates.ts'
+import { summariseCertificates } from './certificates.ts'
+
+/** What the metrics ask for when they are read. */
+export function metricSources(
+  gatehouse: Gatehouse,
+  listeners: OpenListeners,
+  certificates: () => readonly CertificateFacts[],
+): MetricSources {
+  return {
+    *openConnections() {
+      for (const { listener, protocol, open } of listeners.connections())
+        yield {
+          entrypoint: listener,
+          protocol: protocol === 'websocket' ? 'websocket' : 'http',
+          count: open,
+        }
+    },
+    *servers() {
+      const now = Date.now()
+      for (const upstream of gatehouse.upstreams.all())
+        for (const { address, awayUntil } of upstream.targets())
+          yield { service: upstream.name, url: address.text, up: awayUntil <= now }
+    },
+    *certificates() {
+      for (const { sans, ...others } of summariseCertificates(certificates()))
+        yield { ...others, sans: sans.join(',') }
+    },
+  }
+}

@@ -1,0 +1,31 @@
+import type { AccessLogs } from '../observability/access-log.ts'
+import { recordDecision, recordExchange, recordRetry } from '../observability/metrics.ts'
+import type { Route } from '../request/match/route.ts'
+import type { PipelineObserver } from '../request/pipeline.ts'
+import type { Decision } from '../request/policies/ask.ts'
+
+/** What happens to exchanges, told to the metrics and to the access log that is open at the time. */
+export function observeExchanges(accessLogs: () => AccessLogs): PipelineObserver {
+  return {
+    started() {},
+    finished(exchange) {
+      recordExchange(exchange)
+      accessLogs().write(exchange, exchange.matched?.config.accessLog)
+    },
+    decided: recordDecisions,
+    retried: recordRetry,
+  }
+}
+
+/** One count per policy that was asked: those before the last word have passed it, but for the observing. */
+function recordDecisions(_exchange: unknown, route: Route, decision: Decision): void {
+  for (const { policy, code } of decision.observed) recordDecision(route.name, policy, 'observe', code)
+  const last = decision.outcome === 'pass' ? undefined : decision.policy
+  for (const { name } of route.policies) {
+    if (name === last) break
+    if (decision.observed.length === 0 || !decision.observed.some(({ policy }) => policy === name))
+      recordDecision(route.name, name, 'allow', 'pass')
+  }
+  if (decision.outcome === 'deny') recordDecision(route.name, decision.policy, 'deny', decision.code)
+  if (decision.outcome === 'answer') recordDecision(route.name, decision.policy, 'allow', 'answer')
+}

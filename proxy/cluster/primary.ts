@@ -1,0 +1,138 @@
+import { availableParallelism } from 'node:os'
+import { resolve } from 'node:path'
+import { type Admin, openAdmin } from '../admin/server.ts'
+import type { LoadedConfig } from '../config/loaded.ts'
+import { watchConfig } from '../config/watch.ts'
+import type { Logger } from '../observability/logger.ts'
+import { metricsJson, recordReload, renderMetrics, startProcessMetrics } from '../observability/metrics.ts'
+import { memoryLimits } from '../request/policies/rate-limit.ts'
+import { rotateTicketKeys } from '../tls/ticket-keys.ts'
+import { openCertificates, summariseCertificates } from './certificates.ts'
+import { keptSettings } from './kept-settings.ts'
+import type { ClosedRoute, Ports } from './messages.ts'
+import { type Condition, readinessOf } from './readiness.ts'
+import { createReloader, type Running } from './reloader.ts'
+import { version } from './version.ts'
+import { createWorkers } from './workers.ts'
+
+export interface PrimarySettings extends Running {
+  readonly env: NodeJS.ProcessEnv
+  readonly log: Logger
+}
+
+/** The process that holds everything that there is once: the file, the keys, the counts, the admin listener. */
+export interface Primary {
+  readonly ports: Ports
+  /** `http://127.0.0.1:9901`, or `unix:/path`. */
+  readonly admin: string
+  readonly workers: number
+  readonly closedRoutes: readonly ClosedRoute[]
+  /** Reads routes.yaml again, and the files that it names, although it may not have changed. */
+  reload(): void
+  /** Not ready, then no new connections, then no requests. Answers when the last worker has ended. */
+  stop(): Promise<void>
+  /** At once, with whatever is under way. */
+  kill(): void
+}
+
+/** Answers when all serve. Throws one sentence if that cannot be; then nothing is open and no process is left. */
+export async function startPrimary({ config, text, env, log }: PrimarySettings): Promise<Primary> {
+  const wanted = config.workers === 'auto' ? availableParallelism() : config.workers
+  let phase: Condition['phase'] = 'starting'
+  let closedRoutes: readonly ClosedRoute[] = []
+  startProcessMetrics(version)
+  let certificates = await openCertificates(config)
+  // The workers watch for themselves, and say what is wrong with a file.
+  const watchCertificates = (): void =>
+    void certificates?.watch(
+      () => log.info('certificates are taken up'),
+      () => {},
+    )
+
+  const reloader = createReloader({
+    first: { config, text },
+    env,
+    log,
+    async apply(next, commit) {
+      // First here, because a self-signed one may have to be made, and once.
+      const nextCertificates = await openCertificates(next.config)
+      const answer = await workers.reload(next.text, commit)
+      if ('problems' in answer) {
+        await nextCertificates?.close()
+        return answer
+      }
+      await certificates?.close()
+      certificates = nextCertificates
+      watchCertificates()
+      closedRoutes = answer.closedRoutes
+      return answer
+    },
+  })
+  const tickets = rotateTicketKeys((keys) => workers.setTicketKeys(keys))
+  const kept = keptSettings(config)
+  const workers = createWorkers({
+    count: wanted,
+    limits: memoryLimits(),
+    log,
+    order: () => ({
+      file: config.file,
+      text: reloader.running.text,
+      kept,
+      ticketKeys: tickets.current().toString('base64'),
+      sharedLimits: wanted > 1,
+    }),
+  })
+
+  let admin: Admin | undefined
+  try {
+    admin = await openAdmin({
+      ...placeOf(config),
+      source: {
+        version,
+        metrics: async () => renderMetrics([await metricsJson(), ...(await workers.metrics())]),
+        routes: workers.routes,
+        certificates: () => summariseCertificates(certificates?.list() ?? []),
+        readiness: () =>
+          readinessOf({
+            phase,
+            workers: { ready: workers.ready(), wanted },
+            refused: reloader.refused,
+            closedRoutes,
+            certificates: certificates?.warnings() ?? [],
+          }),
+      },
+    })
+    const started = await workers.start()
+    closedRoutes = started.closedRoutes
+    phase = 'serving'
+    recordReload('success', config.sha256)
+    watchCertificates()
+    const unwatch = watchConfig(config.file, () => void reloader.reload(false))
+    const opened = admin
+    return {
+      ports: started.ports,
+      admin: opened.url,
+      workers: wanted,
+      closedRoutes,
+      reload: () => void reloader.reload(true),
+      async stop() {
+        phase = 'stopping'
+        unwatch()
+        tickets.stop()
+        await workers.stop(reloader.running.config.limits.stop)
+        await Promise.all([opened.close(), certificates?.close()])
+      },
+      kill: workers.kill,
+    }
+  } catch (error) {
+    workers.kill()
+    tickets.stop()
+    await Promise.all([admin?.close(), certificates?.close()])
+    throw error
+  }
+}
+
+/** The admin listener as configured; a socket is relative to routes.yaml, like every file. */
+export function placeOf({ admin, folder }: LoadedConfig): LoadedConfig['admin'] {
+  return { ...admin, socket: admin.socket && resolve(folder, admin.socket) }
+}

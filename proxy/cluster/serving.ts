@@ -1,0 +1,145 @@
+import { type RouteSummary, summariseRoute } from '../admin/route-summary.ts'
+import type { LoadedConfig } from '../config/loaded.ts'
+import { createGatehouse, type Gatehouse } from '../gatehouse.ts'
+import { openAccessLogs } from '../observability/access-log.ts'
+import { forgetRoutes, recordClientError, setMetricSources } from '../observability/metrics.ts'
+import { type OpenListeners, openListeners } from '../request/accept/listeners.ts'
+import type { LimitStore } from '../request/policies/context.ts'
+import { openCertificates } from './certificates.ts'
+import type { Activated, Ports } from './messages.ts'
+import { metricSources } from './metric-sources.ts'
+import { observeExchanges } from './observer.ts'
+import { endOldTunnels } from './old-tunnels.ts'
+
+/** What one process needs to serve. */
+export interface ServingSettings {
+  /** Its listeners are those to be opened. */
+  readonly config: LoadedConfig
+  readonly env: NodeJS.ProcessEnv
+  readonly limits: LimitStore
+  readonly ticketKeys: Buffer
+  /** Something went wrong that no client waits for. */
+  onTrouble(sentence: string): void
+}
+
+/** One process that serves: a gatehouse, its listeners, its certificates, its access logs. */
+export interface Serving {
+  readonly gatehouse: Gatehouse
+  readonly listeners: OpenListeners['listeners']
+  /** Builds another configuration with the same listeners. Throws a BuildError, or one sentence of a certificate. */
+  prepare(config: LoadedConfig): Promise<PreparedServing>
+  setTicketKeys(keys: Buffer): void
+  routes(): RouteSummary[]
+  /**
+   * Takes nothing new, lets requests end, and then ends what would never end by itself. Milliseconds that
+   * requests have.
+   */
+  stop(deadline: number): Promise<void>
+}
+
+export interface PreparedServing {
+  activate(): Promise<Activated>
+  discard(): Promise<void>
+}
+
+/** Answers when every listener is open. Throws a BuildError or one sentence; then nothing is open. */
+export async function startServing(settings: ServingSettings): Promise<Serving> {
+  const { config, env, limits, ticketKeys, onTrouble } = settings
+  let logs = openLogs(config)
+  const gatehouse = createGatehouse(config, {
+    env,
+    limits,
+    observer: observeExchanges(() => logs),
+    onBackgroundError: onTrouble,
+  })
+  const closeAll: (() => Promise<unknown> | undefined)[] = [() => gatehouse.close(), () => logs.close()]
+  const close = async (): Promise<void> => void (await Promise.all(closeAll.map((each) => each())))
+  let open: OpenListeners | undefined
+  try {
+    let certificates = await openCertificates(config)
+    closeAll.push(async () => certificates?.close())
+    open = await openListeners({
+      listeners: config.listeners,
+      limits: config.limits,
+      trustedProxies: config.trustedProxies,
+      certificates,
+      ticketKeys,
+      folder: config.folder,
+      serve: gatehouse.serve,
+      onClientError: recordClientError,
+    })
+    const opened = open
+    const follow = (store: typeof certificates): void =>
+      void store?.watch(
+        () => opened.setCertificates(store).catch(complain),
+        (error) => complain(error),
+      )
+    const complain = (error: Error): void =>
+      onTrouble(`certificates cannot be taken up, those before stay: ${error.message}`)
+    follow(certificates)
+    setMetricSources(metricSources(gatehouse, opened, () => certificates?.list() ?? []))
+
+    return {
+      gatehouse,
+      listeners: opened.listeners,
+      async prepare(next) {
+        const prepared = gatehouse.prepare(next)
+        const nextCertificates = await openCertificates(next).catch((error) => {
+          prepared.discard()
+          throw error
+        })
+        return {
+          async activate() {
+            const before = { logs, certificates }
+            if (nextCertificates) await opened.setCertificates(nextCertificates)
+            certificates = nextCertificates
+            follow(certificates)
+            if (JSON.stringify(next.accessLog) !== JSON.stringify(gatehouse.config.accessLog))
+              logs = openLogs(next)
+            opened.update({ limits: next.limits, trustedProxies: next.trustedProxies })
+            prepared.activate()
+            forgetRoutes(new Set(next.routes.map(({ name }) => name)), new Set(Object.keys(next.upstreams)))
+            if (before.logs !== logs) void before.logs.close()
+            await before.certificates?.close()
+            return { endedTunnels: endOldTunnels(gatehouse), closedRoutes: gatehouse.closedRoutes() }
+          },
+          async discard() {
+            prepared.discard()
+            await nextCertificates?.close()
+          },
+        }
+      },
+      setTicketKeys: opened.setTicketKeys,
+      routes: () => gatehouse.state.table.routes.map((route) => summariseRoute(route)),
+      async stop(deadline) {
+        const end = Date.now() + deadline
+        opened.stopAccepting()
+        await gatehouse.settle(deadline)
+        // What was answered last is still on its way to the client.
+        await opened.close({ deadline: Math.min(lastBytes, Math.max(0, end - Date.now())) })
+        await logged(gatehouse)
+        await close()
+      },
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/** The real ports, by listener. */
+export function portsOf({ listeners }: Serving): Ports {
+  return Object.fromEntries(listeners.map(({ name, port }) => [name, port]))
+}
+
+/** Milliseconds for the last bytes of the last answers. */
+const lastBytes = 250
+
+/** An exchange is logged when both of its ends have closed, which is a little after we closed them. */
+async function logged({ inFlight }: Gatehouse): Promise<void> {
+  for (let i = 0; i < 25 && inFlight.size > 0; i++) await new Promise((resolve) => setTimeout(resolve, 10))
+}
+
+function openLogs({ accessLog, folder }: LoadedConfig): ReturnType<typeof openAccessLogs> {
+  return openAccessLogs({ default: accessLog, folder })
+}

@@ -1,0 +1,204 @@
+import cluster from 'node:cluster'
+import { fileURLToPath } from 'node:url'
+import type { RouteSummary } from '../admin/route-summary.ts'
+import type { ConfigProblem } from '../config/loaded.ts'
+import type { Logger } from '../observability/logger.ts'
+import { keepCounts, type MetricsJson } from '../observability/metrics.ts'
+import type { LimitStore } from '../request/policies/context.ts'
+import { createMember, type Member } from './member.ts'
+import type { Activated, ClosedRoute, Ports, StartOrder } from './messages.ts'
+import { createRestartPace } from './restart-pace.ts'
+
+export interface WorkersSettings {
+  readonly count: number
+  /** What a worker that starts now shall serve. */
+  order(): StartOrder
+  /** Where limits are counted for all of them. */
+  readonly limits: LimitStore
+  readonly log: Logger
+}
+
+/** The processes that serve. One that ends by itself is replaced, and the others go on meanwhile. */
+export interface Workers {
+  /** Answers the real ports when all of them serve. Throws what the first that cannot start has to say. */
+  start(): Promise<{ ports: Ports; closedRoutes: readonly ClosedRoute[] }>
+  /** How many serve now. */
+  ready(): number
+  /**
+   * Has all that serve build this text, and if all of them can, swap it in. `commit` is called between the two:
+   * from then on `order` answers the new text. Problems: nothing has changed anywhere.
+   */
+  reload(text: string, commit: () => void): Promise<ReloadAnswer>
+  /** What all have counted, those that have ended included. One that does not answer counts as last told. */
+  metrics(): Promise<MetricsJson[]>
+  /** As the first that answers sees them. */
+  routes(): Promise<readonly RouteSummary[]>
+  setTicketKeys(keys: Buffer): void
+  /** Answers when the last has ended. `deadline`: milliseconds that requests have. */
+  stop(deadline: number): Promise<void>
+  /** At once. */
+  kill(): void
+}
+
+export type ReloadAnswer = { readonly problems: ConfigProblem[] } | Activated
+
+/** Milliseconds. A worker loads extensions, which may take ten seconds each, and builds. */
+const prepareLimit = 60_000
+const activateLimit = 10_000
+const questionLimit = 2_000
+/** What all workers say at about the same time is one thing. */
+const sameFor = 10_000
+
+export function createWorkers({ count, order, limits, log }: WorkersSettings): Workers {
+  const members = new Set<Member>()
+  const pace = createRestartPace()
+  const said = new Map<string, number>()
+  let ended: MetricsJson[] = []
+  let phase: 'first start' | 'serving' | 'stopping' = 'first start'
+  let firstStart: PromiseWithResolvers<Awaited<ReturnType<Workers['start']>>> | undefined
+
+  function fork(): void {
+    if (phase === 'stopping') return
+    const member = createMember(cluster.fork(), {
+      order,
+      limits,
+      failed(sentence) {
+        if (firstStart) return firstStart.reject(new Error(sentence))
+        log.error('a worker cannot serve', { pid: member.pid, reason: sentence })
+      },
+      ready: (ports, closedRoutes) => void welcome(member, { ports, closedRoutes }),
+      trouble: (sentence) => say(sentence),
+      exited: (how) => bury(member, how),
+    })
+    members.add(member)
+  }
+
+  async function welcome(
+    member: Member,
+    told: { ports: Ports; closedRoutes: readonly ClosedRoute[] },
+  ): Promise<void> {
+    if (!(await followed(member))) return
+    member.state = 'ready'
+    if (phase === 'serving') log.info('a worker is ready', { pid: member.pid })
+    if (firstStart && serving().length === count) firstStart.resolve(told)
+  }
+
+  /** A reload may have passed by while the worker was starting. */
+  async function followed(member: Member): Promise<boolean> {
+    try {
+      while (member.text !== order().text) {
+        const { text } = order()
+        const { problems } = await member.ask('prepare', { text }, prepareLimit)
+        if (problems[0]) throw new Error(problems[0].message)
+        await member.ask('activate', {}, activateLimit)
+        member.text = text
+      }
+      return true
+    } catch (error) {
+      log.error('a worker cannot follow the last reload and is replaced', { pid: member.pid, error })
+      member.kill()
+      return false
+    }
+  }
+
+  function bury(member: Member, how: string): void {
+    members.delete(member)
+    if (member.counted) void keep(member.counted)
+    if (phase === 'stopping') return
+    if (firstStart) return firstStart.reject(new Error(`a worker ended before it could serve (${how})`))
+    const wait = pace.next(Date.now() - member.startedAt)
+    log.error('a worker has ended and is replaced', { pid: member.pid, how, afterMs: wait })
+    setTimeout(fork, wait)
+  }
+
+  function say(sentence: string): void {
+    const now = Date.now()
+    for (const [other, at] of said) if (now - at > sameFor) said.delete(other)
+    if (said.has(sentence)) return
+    said.set(sentence, now)
+    log.warn(sentence)
+  }
+
+  async function keep(counted: MetricsJson): Promise<void> {
+    const before = ended
+    ended = [...before, counted]
+    const sum = await keepCounts(ended)
+    ended = [sum, ...ended.slice(before.length + 1)]
+  }
+
+  const serving = (): Member[] => [...members].filter(({ state }) => state === 'ready')
+
+  return {
+    async start() {
+      const stdio = ['ignore', 'inherit', 'inherit', 'ipc'] as const
+      cluster.setupPrimary({ exec: workerFile, args: [], stdio: [...stdio] })
+      firstStart = Promise.withResolvers()
+      for (let i = 0; i < count; i++) fork()
+      const told = await firstStart.promise
+      firstStart = undefined
+      phase = 'serving'
+      return told
+    },
+    ready: () => serving().length,
+    async reload(text, commit) {
+      const asked = serving()
+      const answers = await Promise.allSettled(
+        asked.map((member) => member.ask('prepare', { text }, prepareLimit)),
+      )
+      const problems = answers.map((answer) =>
+        answer.status === 'fulfilled' ? answer.value.problems : [failure(answer)],
+      )
+      const bad = problems.find((each) => each.length > 0)
+      if (bad) {
+        await Promise.allSettled(asked.map((member) => member.ask('discard', {}, activateLimit)))
+        return { problems: bad }
+      }
+      commit()
+      const activated = await Promise.all(
+        asked.map(async (member) => {
+          try {
+            const answer = await member.ask('activate', {}, activateLimit)
+            member.text = text
+            return [answer]
+          } catch {
+            // It has ended, or hangs; the one in its place starts with the new text.
+            member.kill()
+            return []
+          }
+        }),
+      )
+      await Promise.all(serving().map(followed))
+      const all = activated.flat()
+      return {
+        endedTunnels: all.reduce((sum, { endedTunnels }) => sum + endedTunnels, 0),
+        closedRoutes: all[0]?.closedRoutes ?? [],
+      }
+    },
+    async metrics() {
+      await Promise.all([...members].map((member) => member.count(questionLimit)))
+      return [...members].flatMap(({ counted }) => (counted === undefined ? [] : [counted])).concat(ended)
+    },
+    routes: () => Promise.any(serving().map((member) => member.ask('routes', {}, questionLimit))),
+    setTicketKeys(keys) {
+      for (const member of members) member.setTicketKeys(keys)
+    },
+    async stop(deadline) {
+      phase = 'stopping'
+      await Promise.all([...members].map((member) => member.stop(deadline)))
+    },
+    kill() {
+      phase = 'stopping'
+      for (const member of members) member.kill()
+    },
+  }
+}
+
+function failure({ reason }: PromiseRejectedResult): ConfigProblem {
+  const message = reason instanceof Error ? reason.message : String(reason)
+  return { severity: 'error', file: '', line: 0, column: 0, path: '', message }
+}
+
+/** Beside this file, as source or as built. */
+const workerFile = fileURLToPath(
+  new URL(`./worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url),
+)
