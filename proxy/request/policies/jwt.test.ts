@@ -344,24 +344,41 @@ test('a key file that changes takes its tokens along; a broken one is told and c
 
 test('a subprotocol token stops here, and the browser has a protocol to hold on to', async () => {
   const policy = build({ subprotocol: true })
-  const token = await sign({})
-  const facts = sampleUpgrade({ headers: ['Sec-WebSocket-Protocol', `bearer, ${token}`] })
-  assert.equal((await decide(policy, facts)).verdict, 'pass')
-  const sent = ['Host', 'x', 'Sec-WebSocket-Protocol', `bearer, ${token}`]
-  policy.editRequest?.(facts, sent)
+  const alone = sampleUpgrade({ headers: ['Sec-WebSocket-Protocol', `bearer, ${await sign({})}`] })
+  const verdict = await decide(policy, alone)
+  assert.ok(verdict.verdict === 'pass' && verdict.user === 'alice')
+  assert.deepEqual(verdict.responseHeaders, [['sec-websocket-protocol', 'bearer']])
+  const sent = ['Host', 'x', 'Sec-WebSocket-Protocol', 'bearer, aaa.bbb.ccc']
+  policy.editRequest?.(alone, sent)
   assert.deepEqual(sent, ['Host', 'x'])
-  const unselected = sampleHead({}, 101)
-  policy.editResponse?.(facts, unselected)
-  assert.equal(unselected.headers['sec-websocket-protocol'], 'bearer')
-  const selected = sampleHead({ 'sec-websocket-protocol': 'chat' }, 101)
-  policy.editResponse?.(facts, selected)
-  assert.equal(selected.headers['sec-websocket-protocol'], 'chat')
-  const refusedByUpstream = sampleHead({}, 404)
-  policy.editResponse?.(facts, refusedByUpstream)
-  assert.deepEqual({ ...refusedByUpstream.headers }, {})
-  const plain = sampleHead({}, 101)
-  policy.editResponse?.(sampleUpgrade({ headers: ['Sec-WebSocket-Protocol', 'chat'] }), plain)
-  assert.deepEqual({ ...plain.headers }, {})
+})
+
+test('beside other subprotocols the upstream selects, and where it selects none, we do', async () => {
+  const policy = build({ subprotocol: true })
+  const facts = sampleUpgrade({ headers: ['Sec-WebSocket-Protocol', `chat, bearer, ${await sign({})}`] })
+  const verdict = await decide(policy, facts)
+  assert.ok(verdict.verdict === 'pass' && verdict.responseHeaders === undefined)
+  const heads = [
+    sampleHead({}, 101),
+    sampleHead({ 'sec-websocket-protocol': 'chat' }, 101),
+    sampleHead({}, 404),
+  ]
+  for (const head of heads) policy.editResponse?.(facts, head)
+  assert.deepEqual(
+    heads.map((head) => head.headers['sec-websocket-protocol']),
+    ['bearer', 'chat', undefined],
+  )
+  const without = sampleHead({}, 101)
+  policy.editResponse?.(sampleUpgrade({ headers: ['Sec-WebSocket-Protocol', 'chat'] }), without)
+  assert.deepEqual({ ...without.headers }, {})
+})
+
+test('a bad token among the subprotocols is refused like any other', async () => {
+  const policy = build({ subprotocol: true })
+  const offer = async (token: string): Promise<Verdict> =>
+    decide(policy, sampleUpgrade({ headers: ['Sec-WebSocket-Protocol', `bearer, ${token}`] }))
+  assertDenied(await offer(await sign({ exp: now - 60 })), 'token_expired', /expired/)
+  assertDenied(await offer('chat'), 'token_invalid', /not of the form/)
 })
 
 const page: SampleFacts = {

@@ -3,7 +3,7 @@ import type { ErrorCode } from '../../errors.ts'
 import type { Facts } from '../facts.ts'
 import type { PolicyContext } from './context.ts'
 import { type Answer, deny, type HeaderEntry, type Policy, type Verdict } from './policy.ts'
-import { findTokens, marker, offersToken, protocolField, removeSubprotocolToken } from './presented-token.ts'
+import { findTokens, marker, offerOf, protocolField, removeSubprotocolToken } from './presented-token.ts'
 import { createTokenVerifier, type Verified } from './token-verifier.ts'
 
 type Options = PolicyOptions<'jwt'>
@@ -38,6 +38,8 @@ export function jwt(options: Options, context: PolicyContext): Policy {
       const missed = isSatisfied(outcome.claims ?? {}, facts.params)
       if (missed !== undefined) return refuse(facts, 'claim_denied', missed)
     }
+    if (options.subprotocol && offerOf(facts) === 'token alone')
+      return { ...first, responseHeaders: selected }
     return first
   }
 
@@ -55,16 +57,26 @@ export function jwt(options: Options, context: PolicyContext): Policy {
   }
   if (options.subprotocol) {
     policy.editRequest = (facts, headers) => {
-      if (offersToken(facts)) removeSubprotocolToken(headers)
+      if (offerOf(facts) !== 'no token') removeSubprotocolToken(headers)
     }
-    // A browser that offered protocols gives up a handshake that selects none (WHATWG WebSockets, "establish a WebSocket connection").
     policy.editResponse = (facts, head) => {
-      if (head.status === 101 && head.headers[protocolField] === undefined && offersToken(facts))
+      if (
+        head.status === 101 &&
+        head.headers[protocolField] === undefined &&
+        offerOf(facts) === 'token and others'
+      )
         head.headers[protocolField] = marker
     }
   }
   return policy
 }
+
+/**
+ * A browser that offered protocols gives up a handshake that selects none of them (WHATWG WebSockets, "establish a
+ * WebSocket connection"), so we select the marker. If nothing but the token was offered that is certain from the
+ * start; if more was, only the upstream's answer tells.
+ */
+const selected: readonly HeaderEntry[] = [[protocolField, marker]]
 
 function isSettled(outcomes: readonly (Verified | Promise<Verified>)[]): outcomes is readonly Verified[] {
   return outcomes.every((outcome) => !(outcome instanceof Promise))

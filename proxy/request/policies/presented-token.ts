@@ -30,9 +30,11 @@ export function findTokens(facts: Facts, places: TokenPlaces): readonly string[]
   return [...tokens]
 }
 
-/** Whether the handshake offers a token among its subprotocols. */
-export function offersToken(facts: Facts): boolean {
-  return facts.upgrade && offeredProtocols(facts.headers.all(protocolField)).includes(marker)
+/** What a handshake offers: no token, a token and nothing else, or a token among other protocols. */
+export function offerOf(facts: Facts): 'no token' | 'token alone' | 'token and others' {
+  const offered = facts.upgrade ? offeredProtocols(facts.headers.all(protocolField)) : []
+  if (!offered.includes(marker)) return 'no token'
+  return offered.length > 2 ? 'token and others' : 'token alone'
 }
 
 /** Takes the marker and the token out of the protocols that the upstream is offered. */
