@@ -1,12 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Writable } from 'node:stream'
 import { type Serving, startServing } from '../../proxy/cluster/serving.ts'
 import { loadConfig } from '../../proxy/config/load.ts'
 import type { LoadedConfig } from '../../proxy/config/loaded.ts'
 import { formatProblem } from '../../proxy/config/problem.ts'
-import { createLogger } from '../../proxy/observability/logger.ts'
 import { memoryLimits } from '../../proxy/request/policies/rate-limit.ts'
 import { onEnd, type Teardown } from './teardown.ts'
 import { tempFolder } from './temp-folder.ts'
@@ -19,8 +17,8 @@ export interface Proxy {
   port(listener?: string): number
   /** `http://127.0.0.1:1234` or `https://…` of a listener; of the first one unless named. */
   url(listener?: string): string
-  /** What the logger said, as text. */
-  log(): string
+  /** What went wrong that no client waited for, a sentence each. */
+  readonly troubles: readonly string[]
   /** The access log's entries so far. The last exchange is there soon after its end: ask `eventually`. */
   accessLog(): Promise<Record<string, unknown>[]>
   /** Swaps in another configuration with the same listeners. Rejects, and changes nothing, if it is at fault. */
@@ -43,14 +41,14 @@ export interface ProxyOptions {
 export async function startProxy(t: Teardown, yaml: string, options: ProxyOptions = {}): Promise<Proxy> {
   const folder = options.folder ?? (await tempFolder(t))
   const env = options.env ?? {}
-  const said: string[] = []
+  const troubles: string[] = []
   const config = await load(yaml, folder, env)
   const serving = await startServing({
     config,
     env,
     limits: memoryLimits(),
     ticketKeys: randomBytes(48),
-    log: createLogger({ stream: collect(said), readable: true, level: 'debug' }),
+    onTrouble: (sentence) => troubles.push(sentence),
   })
   let stopped: Promise<void> | undefined
   const stop = (deadline = 0) => {
@@ -72,7 +70,7 @@ export async function startProxy(t: Teardown, yaml: string, options: ProxyOption
       const { secure, port } = listenerNamed(name)
       return `${secure ? 'https' : 'http'}://127.0.0.1:${port}`
     },
-    log: () => said.join(''),
+    troubles,
     accessLog: async () =>
       (await readFile(join(folder, 'data/logs/access.log'), 'utf8'))
         .split('\n')
@@ -100,13 +98,4 @@ async function load(yaml: string, folder: string, env: NodeJS.ProcessEnv): Promi
 function unindent(text: string): string {
   const depth = /^\n?( *)/.exec(text)?.[1]?.length ?? 0
   return text.replace(new RegExp(`^ {${depth}}`, 'gm'), '')
-}
-
-function collect(into: string[]): Writable {
-  return new Writable({
-    write(chunk, _encoding, done) {
-      into.push(String(chunk))
-      done()
-    },
-  })
 }
