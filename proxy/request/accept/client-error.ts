@@ -14,7 +14,8 @@ export function answerClientError(
   acceptance: Acceptance,
 ): void {
   // Node tells of every further chunk of a broken connection too.
-  if (connection.ending) return
+  if (connection.broken) return
+  connection.broken = true
   connection.ending = true
   acceptance.clientError(error.code ?? 'UNKNOWN', connection.peer.text)
   if (!socket.writable || error.syscall !== undefined || error.code === 'ECONNRESET')

@@ -32,8 +32,10 @@ export interface Connection {
   /** HTTP/1.1: the latest request and its response; dropped a while after both have ended. */
   request: IncomingMessage | undefined
   response: ServerResponse | undefined
-  /** What is being sent is the last: the peer has broken the protocol, or was answered with an error. */
+  /** What is being answered is the last: whatever comes behind it is not served. */
   ending: boolean
+  /** The peer has broken the protocol, and that has been dealt with. */
+  broken: boolean
   http2: Http2State | undefined
 }
 

@@ -71,6 +71,7 @@ function openConnection({ listener }: Acceptance, socket: Socket, peer: ClientAd
     request: undefined,
     response: undefined,
     ending: false,
+    broken: false,
     http2: undefined,
   }
 }

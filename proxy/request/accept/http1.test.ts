@@ -124,6 +124,12 @@ test('bytes too many after a request do not cost it its answer', async (t) => {
   assert.deepEqual([statuses, ended], [[200], true], 'closed quietly')
 })
 
+test('CONNECT behind a request that is still being answered does not mix the two', async (t) => {
+  const open = await listening(t, { serve: () => {} })
+  const reply = await rawRequest(open.port('http'), `${get}CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n`)
+  assert.deepEqual([reply.text, reply.ended, open.arrived.length], ['', true, 1])
+})
+
 test('a body that breaks off in nonsense is answered 400, or cut if the answer has begun', async (t) => {
   const waiting: Incoming[] = []
   const open = await listening(t, { serve: (incoming) => void waiting.push(incoming) })

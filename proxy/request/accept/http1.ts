@@ -5,7 +5,7 @@ import { type ErrorCode, errors } from '../../errors.ts'
 import { answerClientError } from './client-error.ts'
 import type { Acceptance, Connection, Limits } from './connection.ts'
 import type { ClientResponse, Serve } from './incoming.ts'
-import { answerShortly, answerSocket } from './short-answer.ts'
+import { answerShortly } from './short-answer.ts'
 import { isHandshake, responseOnSocket, wantsWebSocket } from './upgrade.ts'
 
 /** HTTP/1.1 on connections that others have accepted and, where it is due, decrypted. */
@@ -86,12 +86,16 @@ export function createHttp1(acceptance: Acceptance, serve: Serve): Http1 {
     if (connection === undefined) return void socket.destroy()
     answerClientError(error, socket as Socket, connection, acceptance)
   })
-  server.on('connect', (_request, socket) => answerSocket(socket, 'method_not_allowed'))
+  server.on('connect', (request, socket) => {
+    const connection = connections.get(socket)
+    const response = connection && responseOnSocket(request, socket)
+    if (connection === undefined || response === undefined) return void socket.destroy()
+    refuse(connection, response, 'method_not_allowed')
+  })
   server.on('upgrade', (request, socket, head) => {
     const connection = connections.get(socket)
-    if (connection === undefined) return void socket.destroy()
-    const response = responseOnSocket(request, socket)
-    if (response === undefined) return void socket.destroy()
+    const response = connection && responseOnSocket(request, socket)
+    if (connection === undefined || response === undefined) return void socket.destroy()
     const fault = hasTooManyFields(request)
       ? 'headers_too_large'
       : isHandshake(request)
