@@ -3,7 +3,8 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Target } from '../../upstreams/upstream.ts'
 import type { Exchange } from '../exchange.ts'
-import { beginResponse } from '../respond/respond.ts'
+import type { ResponseHead } from '../policies/policy.ts'
+import { beginResponse, fieldsOf, refuseError } from '../respond/respond.ts'
 import { readFailure } from './failure.ts'
 import { isHopByHop } from './hop-by-hop.ts'
 import type { Outcome } from './proxy-engine.ts'
@@ -65,7 +66,13 @@ export function relayTunnel(relay: Relay, target: Target, outcome: Outcome, head
         detail: `switched to ${response.headers.upgrade}`,
       })
     }
-    openTunnel(relay, response, upstream, { toUpstream: head, toClient: early }, outcome)
+    try {
+      openTunnel(relay, response, upstream, { toUpstream: head, toClient: early }, outcome)
+    } catch (error) {
+      upstream.destroy()
+      outcome.ended()
+      refuseError(exchange, error)
+    }
   })
   request.once('response', (response) => {
     answered(response)
@@ -88,6 +95,7 @@ const spelling = new Map(
     'Sec-WebSocket-Version',
     'Sec-WebSocket-Protocol',
     'Sec-WebSocket-Extensions',
+    'Sec-WebSocket-Accept',
   ].map((name) => [name.toLowerCase(), name]),
 )
 
@@ -115,17 +123,13 @@ function openTunnel(
 ): void {
   const { exchange, route } = relay
   const client = exchange.upgrade?.socket as Socket
+  const head = switchingHead(relay, answer)
   exchange.kind = 'websocket'
   exchange.status = 101
   exchange.onClientGone = undefined
   // From here on the socket speaks another protocol, and the response that could have refused is let go.
   ;(exchange.response as ServerResponse).detachSocket(client)
-  let lines = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n'
-  const raw = answer.rawHeaders
-  for (let i = 0; i < raw.length; i += 2)
-    if (!isHopByHop((raw[i] as string).toLowerCase())) lines += `${raw[i]}: ${raw[i + 1]}\r\n`
-  for (const [name, value] of exchange.addedHeaders) lines += `${name}: ${value}\r\n`
-  client.write(`${lines}X-Request-Id: ${exchange.id}\r\n\r\n`, 'latin1')
+  client.write(head, 'latin1')
   if (early.toClient.length > 0) upstream.unshift(early.toClient)
   if (early.toUpstream.length > 0) client.unshift(early.toUpstream)
   joinSockets(client, upstream, route.config.timeouts.idle)
@@ -140,6 +144,22 @@ function openTunnel(
   }
   client.once('close', closed)
   upstream.once('close', closed)
+}
+
+/** The head that tells the client of the switch: the upstream's, with what policies add and change. */
+function switchingHead({ exchange, route, facts }: Relay, answer: IncomingMessage): string {
+  const raw = answer.rawHeaders
+  const received: [string, string][] = []
+  for (let i = 0; i < raw.length; i += 2) {
+    if (!isHopByHop((raw[i] as string).toLowerCase())) received.push([raw[i] as string, raw[i + 1] as string])
+  }
+  const head: ResponseHead = { status: 101, headers: fieldsOf([...received, ...exchange.addedHeaders]) }
+  for (const editor of route.responseEditors) editor.editResponse?.(facts, head)
+  let lines = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n'
+  for (const [name, value] of Object.entries({ ...head.headers, 'x-request-id': exchange.id })) {
+    for (const one of [value].flat()) lines += `${spelling.get(name) ?? name}: ${one}\r\n`
+  }
+  return `${lines}\r\n`
 }
 
 /** The response has no socket any more, so its own `close` is told by hand: one finish for every outcome. */
