@@ -7,8 +7,9 @@ const floors = [
   ['errors.ts', 'address.ts', 'observability/', 'config/', 'upstreams/', 'tls/'],
   ['request/'],
   ['gatehouse.ts', 'extension.ts'],
-  ['admin/', 'cli/'],
+  ['admin/'],
   ['cluster/'],
+  ['cli/'],
   ['index.ts', 'main.ts'],
 ]
 
@@ -36,9 +37,6 @@ const engines = {
   zod: ['config/', 'extension.ts'],
 }
 
-/** Climbs that are meant, each with its reason. */
-const stairs = []
-
 const tests = '\\.test\\.ts$'
 const inProxy = (paths) => `^proxy/(${paths.map(escape).join('|')})`
 
@@ -46,19 +44,8 @@ const floorRules = floors.slice(0, -1).map((floor, height) => ({
   name: `floor-${height}-climbs`,
   comment: `${floor.join(', ')} know nothing of the floors above them.`,
   severity: 'error',
-  from: { path: inProxy(floor), pathNot: [tests, ...stairs.map((stair) => `^${escape(stair.from)}$`)] },
+  from: { path: inProxy(floor), pathNot: tests },
   to: { path: inProxy(floors.slice(height + 1).flat()) },
-}))
-
-const stairRules = stairs.map((stair) => ({
-  name: 'stair-leads-elsewhere',
-  comment: stair.reason,
-  severity: 'error',
-  from: { path: `^${escape(stair.from)}$` },
-  to: {
-    path: inProxy(floors.slice(floorOf(stair.from) + 1).flat()),
-    pathNot: stair.to.map((path) => `^${escape(path)}`),
-  },
 }))
 
 const engineRules = Object.entries(engines).map(([engine, importers]) => ({
@@ -72,7 +59,6 @@ const engineRules = Object.entries(engines).map(([engine, importers]) => ({
 export default {
   forbidden: [
     ...floorRules,
-    ...stairRules,
     ...engineRules,
     {
       name: 'engine-without-a-place',
@@ -148,10 +134,6 @@ export default {
     tsPreCompilationDeps: true,
     enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['node', 'import', 'types'] },
   },
-}
-
-function floorOf(path) {
-  return floors.findIndex((floor) => floor.some((entry) => path.startsWith(`proxy/${entry}`)))
 }
 
 function escape(text) {
