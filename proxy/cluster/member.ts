@@ -1,6 +1,7 @@
 import type { Worker } from 'node:cluster'
 import type { MetricsJson } from '../observability/metrics.ts'
 import type { LimitStore } from '../request/policies/context.ts'
+import type { Forked } from './fork.ts'
 import type { ClosedRoute, Ports, StartOrder, ToPrimary, ToWorker } from './messages.ts'
 import { type Asker, createAsker } from './questions.ts'
 import { countFor } from './shared-limits.ts'
@@ -40,7 +41,7 @@ const startLimit = 60_000
 /** For its process to end after its requests have. */
 const endLimit = 3_000
 
-export function createMember(worker: Worker, events: MemberEvents): Member {
+export function createMember({ worker, here }: Forked, events: MemberEvents): Member {
   const { process } = worker
   const asker = createAsker((message) => send(worker, message))
   const kill = (): void => void process.kill('SIGKILL')
@@ -74,11 +75,8 @@ export function createMember(worker: Worker, events: MemberEvents): Member {
 
   worker.on('message', (message: ToPrimary) => {
     switch (message.kind) {
-      case 'here': {
-        const order = events.order()
-        member.text = order.text
-        return send(worker, { kind: 'start', order })
-      }
+      case 'here':
+        return
       case 'count':
         return void countFor(events.limits, message.asked).then((counts) =>
           send(worker, { kind: 'counted', counts }),
@@ -94,6 +92,11 @@ export function createMember(worker: Worker, events: MemberEvents): Member {
         clearTimeout(stuck)
         return events.ready(message.ports, message.closedRoutes)
     }
+  })
+  void here.then(() => {
+    const order = events.order()
+    member.text = order.text
+    send(worker, { kind: 'start', order })
   })
   // A message that could not be sent; the exit that explains it follows.
   worker.on('error', () => {})

@@ -85,11 +85,11 @@ process.on('unhandledRejection', fail)
 
 cluster.worker?.once('disconnect', () => {
   if (cluster.worker?.exitedAfterDisconnect) return
+  if (serving === undefined) process.exit(1)
   log.error('the primary is gone, so this worker ends')
   // Without it node:cluster would end the process at once, and with it what is under way.
   if (cluster.worker) cluster.worker.exitedAfterDisconnect = true
-  void serving?.stop(patience).finally(() => process.exit(1))
-  if (serving === undefined) process.exit(1)
+  void serving.stop(patience).finally(() => process.exit(1))
 })
 
 tell({ kind: 'here' })

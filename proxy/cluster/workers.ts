@@ -1,10 +1,9 @@
-import cluster from 'node:cluster'
-import { fileURLToPath } from 'node:url'
 import type { RouteSummary } from '../admin/route-summary.ts'
 import type { ConfigProblem } from '../config/loaded.ts'
 import type { Logger } from '../observability/logger.ts'
 import { keepCounts, type MetricsJson } from '../observability/metrics.ts'
 import type { LimitStore } from '../request/policies/context.ts'
+import { forkWorker } from './fork.ts'
 import { createMember, type Member } from './member.ts'
 import type { Activated, ClosedRoute, Ports, StartOrder } from './messages.ts'
 import { createRestartPace } from './restart-pace.ts'
@@ -59,7 +58,7 @@ export function createWorkers({ count, order, limits, log }: WorkersSettings): W
 
   function fork(): void {
     if (phase === 'stopping') return
-    const member = createMember(cluster.fork(), {
+    const member = createMember(forkWorker(), {
       order,
       limits,
       failed(sentence) {
@@ -130,8 +129,6 @@ export function createWorkers({ count, order, limits, log }: WorkersSettings): W
 
   return {
     async start() {
-      const stdio = ['ignore', 'inherit', 'inherit', 'ipc'] as const
-      cluster.setupPrimary({ exec: workerFile, args: [], stdio: [...stdio] })
       firstStart = Promise.withResolvers()
       for (let i = 0; i < count; i++) fork()
       const told = await firstStart.promise
@@ -197,8 +194,3 @@ function failure({ reason }: PromiseRejectedResult): ConfigProblem {
   const message = reason instanceof Error ? reason.message : String(reason)
   return { severity: 'error', file: '', line: 0, column: 0, path: '', message }
 }
-
-/** Beside this file, as source or as built. */
-const workerFile = fileURLToPath(
-  new URL(`./worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url),
-)

@@ -1,0 +1,126 @@
+import { basename, dirname, resolve } from 'node:path'
+import { type Primary, startPrimary } from '../cluster/primary.ts'
+import { version } from '../cluster/version.ts'
+import { loadConfig } from '../config/load.ts'
+import type { LoadedConfig } from '../config/loaded.ts'
+import { formatProblem } from '../config/problem.ts'
+import { logger } from '../observability/logger.ts'
+import { ensureFirstStartFiles } from './init.ts'
+import { addressOf, routeRows } from './route-rows.ts'
+import { judgeRuntime } from './runtime.ts'
+import { type StartReport, startText } from './start-text.ts'
+
+export interface ServeArguments {
+  readonly file: string
+  /** Make what routes.yaml names and a fresh clone lacks. */
+  readonly firstStart: boolean
+  /** Say how the start went as JSON. */
+  readonly json: boolean
+}
+
+export interface ServeOutput {
+  out(text: string): void
+  err(text: string): void
+  colour: boolean
+}
+
+const log = logger.child('gatehouse')
+
+/**
+ * `gatehouse serve`: serves routes.yaml until it is told to stop. SIGTERM and SIGINT let requests end, and a second
+ * one does not; SIGHUP reads the file again. Exit code 0 after a stop, 1 after a fault of the primary, 2 if it
+ * cannot be served.
+ */
+export async function runServe({ file, firstStart, json }: ServeArguments, io: ServeOutput): Promise<number> {
+  const runtime = judgeRuntime(process.versions.node)
+  if (runtime.verdict === 'faulty' && process.env.GATEHOUSE_UNSAFE_RUNTIME !== '1') {
+    io.err(`gatehouse: ${runtime.sentence}`)
+    return 2
+  }
+  if (runtime.verdict !== 'good') log.warn(runtime.sentence)
+
+  const signals = listenForSignals()
+  const made =
+    firstStart && basename(file) === 'routes.yaml' ? await ensureFirstStartFiles(dirname(resolve(file))) : []
+  const loaded = await loadConfig({ file })
+  if (!loaded.ok) {
+    // The command that is made for it shows each mistake under its line.
+    const { runCheck } = await import('./check.ts')
+    return runCheck({ file, json, strict: false }, io)
+  }
+  for (const warning of loaded.warnings) log.warn(formatProblem(warning))
+  let primary: Primary
+  try {
+    primary = await startPrimary({ config: loaded.config, text: loaded.text, env: process.env, log })
+  } catch (error) {
+    io.err(`gatehouse: ${(error as Error).message}`)
+    return 2
+  }
+  const stopped = signals.obey(primary)
+  const report = await reportOf(loaded.config, primary, { file, made })
+  io.out(json ? JSON.stringify(report) : startText(report, io.colour))
+  return stopped
+}
+
+async function reportOf(
+  config: LoadedConfig,
+  { ports, closedRoutes, admin, workers }: Primary,
+  { file, made }: { file: string; made: readonly string[] },
+): Promise<StartReport> {
+  const names = Object.keys(config.listeners)
+  return {
+    version,
+    file,
+    workers,
+    listeners: Object.fromEntries(names.map((name) => [name, addressOf(config, ports, name, 'localhost')])),
+    admin,
+    accessLog: config.accessLog.file,
+    routes: await routeRows(config, { ports, closedRoutes }),
+    made,
+  }
+}
+
+/** A signal that a shell and a wrapper both pass on is one signal. Milliseconds. */
+const sameSignal = 300
+
+/** Listens from the first moment, so that there is no moment at which a signal leaves processes behind. */
+function listenForSignals(): { obey(primary: Primary): Promise<number> } {
+  const ended = Promise.withResolvers<number>()
+  let primary: Primary | undefined
+  let stoppingSince: number | undefined
+
+  const stop = (code: number, number: number): void => {
+    // Workers that are just starting end with the channel to this process.
+    if (primary === undefined) process.exit(128 + number)
+    const now = Date.now()
+    if (stoppingSince === undefined) {
+      stoppingSince = now
+      log.info('stopping: no new connections, requests under way may end; a second signal ends them')
+      primary.stop().then(
+        () => ended.resolve(code),
+        () => ended.resolve(1),
+      )
+    } else if (now - stoppingSince > sameSignal) {
+      primary.kill()
+      process.exit(128 + number)
+    }
+  }
+  process.on('SIGTERM', () => stop(0, 15))
+  process.on('SIGINT', () => stop(0, 2))
+  process.on('SIGHUP', () => primary?.reload())
+  const fail = (error: unknown): void => {
+    log.error('something was thrown that nobody caught, so Gatehouse stops', { error })
+    stop(1, 0)
+  }
+  process.on('uncaughtException', fail)
+  process.on('unhandledRejection', fail)
+  // Whoever read along may go away.
+  process.stdout.on('error', () => {})
+  process.stderr.on('error', () => {})
+  return {
+    obey(started) {
+      primary = started
+      return ended.promise
+    },
+  }
+}
