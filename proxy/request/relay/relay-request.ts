@@ -84,12 +84,14 @@ class ResponseRelay implements ResponseHandler {
   onBody(chunk: Buffer): void {
     const output = this.#output as Writable
     this.#relay.exchange.bytesSent += chunk.length
-    if (output.write(chunk)) return
+    // More may come of what was read before the pause; one wait serves all of it.
+    if (output.write(chunk) || this.#stalled !== undefined) return
     this.#flow?.pause()
     // The upstream's clock stands still while it is paused, so a client that stops reading is ended here.
     this.#stalled = setTimeout(() => cutShort(this.#relay.exchange), this.#relay.route.config.timeouts.idle)
     output.once('drain', () => {
       clearTimeout(this.#stalled)
+      this.#stalled = undefined
       this.#flow?.resume()
     })
   }
