@@ -73,9 +73,10 @@ docs: $(INSTALLED) ## Writes docs/reference.md from the schema, the errors, the 
 clean: ## Removes what was built. Data, certificates and packages stay.
 	rm -rf dist data/compile-cache
 
-# Install scripts of packages are not run: none of ours needs one.
+# Exactly what the lock file says, which `--no-save` leaves as it is. `npm ci` would refuse one that was made where the
+# registry has no packages for other systems. Install scripts of packages are not run: none of ours needs one.
 $(INSTALLED): package-lock.json
-	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	npm install --no-save --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 # The mark carries the time at which the build began, so that a source saved meanwhile counts as newer.
