@@ -184,6 +184,12 @@ function lingerAfter({ request, response }: Exchange): void {
     if (request.complete) return
     const { socket } = request
     const timer = setTimeout(() => socket.destroy(), lingerFor)
-    for (const event of ['close', 'end'] as const) request.once(event, () => clearTimeout(timer))
+    const over = (): void => {
+      clearTimeout(timer)
+      socket.off('close', over)
+    }
+    request.once('end', over)
+    // A request whose response has been sent does not hear that its socket is closed.
+    socket.once('close', over)
   })
 }
