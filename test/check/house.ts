@@ -16,7 +16,7 @@ const faults: string[] = []
 if (!files.includes('LICENSE')) faults.push('LICENSE is missing')
 
 const registryHost = /registry\.(npmjs|yarnpkg|npmmirror)\.|\bnpm\.pkg\.github\b|\bartifactory\b/i
-const privateKey = /-----BEGIN [A-Z ]*PRIVATE KEY-----/
+const privateKey = /-----BEGIN [A-Z ]*PRIVATE KEY-----\r?\n[A-Za-z0-9+/=]{40}/
 for (const file of files) {
   if (/^(data|dist|node_modules)\/|^certs\/(?!\.gitignore$)/.test(file))
     faults.push(`${file} does not belong in git`)
