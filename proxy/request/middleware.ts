@@ -1,7 +1,7 @@
 import http from 'node:http'
 import http2 from 'node:http2'
 import express, { type Express, type RequestHandler } from 'express'
-import type { Exchange } from './exchange.ts'
+import type { Incoming } from './accept/incoming.ts'
 
 /**
  * Express middleware of the user's, run between the policies and the relay, for requests and upgrades alike:
@@ -9,7 +9,7 @@ import type { Exchange } from './exchange.ts'
  *
  * Resolves to `next` when the middleware let the exchange pass, to `answered` when it took it over.
  */
-export type Middleware = (exchange: Exchange) => Promise<'next' | 'answered'>
+export type Middleware = (client: Pick<Incoming, 'request' | 'response'>) => Promise<'next' | 'answered'>
 
 export function mountMiddleware(handlers: readonly RequestHandler[]): Middleware {
   const http1App = createApp(handlers)

@@ -6,7 +6,8 @@ import { resolve } from 'node:path'
 import type { Duplex } from 'node:stream'
 import tls from 'node:tls'
 import type { UpstreamConfig } from '../config/schema.ts'
-import { Connection, type ResponseHandler, type UpstreamRequest } from './http1/connection.ts'
+import { Connection, type ResponseHandler } from './http1/connection.ts'
+import type { UpstreamRequest } from './http1/request-head.ts'
 
 /**
  * The connections to one target. Requests share kept-alive HTTP/1.1 connections; a tunnel has a connection of

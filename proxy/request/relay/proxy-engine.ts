@@ -2,17 +2,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import httpProxy from 'http-proxy'
 import type { Target } from '../../upstreams/upstream.ts'
-import type { Failure } from './failure.ts'
-import type { Relay } from './relay.ts'
+import type { Outcome, Relay } from './attempt.ts'
 import { relayRequest } from './relay-request.ts'
 import { relayTunnel } from './relay-tunnel.ts'
-
-/** What an attempt tells the relay: at most one of `answered` and `failed`, and always `ended`. */
-export interface Outcome {
-  answered(): void
-  failed(failure: Failure): void
-  ended(): void
-}
 
 /**
  * node-http-proxy is the engine: its `web()` and `ws()`, its events, its list of passes. The passes themselves

@@ -1,26 +1,12 @@
-import type { Readable } from 'node:stream'
 import { markAway, markWell, type Target } from '../../upstreams/upstream.ts'
 import type { Exchange } from '../exchange.ts'
 import type { Facts } from '../facts.ts'
 import type { Destination, Route } from '../match/route.ts'
 import { refuse } from '../respond/respond.ts'
+import type { Relay } from './attempt.ts'
 import type { Failure } from './failure.ts'
 import { send } from './proxy-engine.ts'
-import { type Framing, framingOf, relayedBody } from './request-body.ts'
-
-/** An exchange with everything that its relay needs to know, whatever the number of attempts. */
-export interface Relay {
-  readonly exchange: Exchange
-  readonly route: Route
-  readonly facts: Facts
-  readonly upstream: Extract<Destination, { kind: 'upstream' }>['upstream']
-  readonly key: string | undefined
-  readonly framing: Framing
-  /** The request's body, if it has one. One for all attempts: a second reader would steal from the first. */
-  readonly body: Readable | undefined
-  readonly tried: Target[]
-  readonly retried: (service: string) => void
-}
+import { framingOf, relayedBody } from './request-body.ts'
 
 /** Sends the exchange to a target of its upstream, and to another where that repeats nothing. */
 export function relay(exchange: Exchange, route: Route, facts: Facts, retried: Relay['retried']): void {

@@ -4,7 +4,8 @@ import net from 'node:net'
 import { Readable } from 'node:stream'
 import { describe, type TestContext, test } from 'node:test'
 import fc from 'fast-check'
-import { Connection, type Flow, type UpstreamRequest } from './connection.ts'
+import { Connection, type Flow } from './connection.ts'
+import type { UpstreamRequest } from './request-head.ts'
 
 type Ending = {
   status?: number
