@@ -10,7 +10,7 @@ const floors = [
   ['admin/'],
   ['cluster/'],
   ['cli/'],
-  ['index.ts', 'main.ts'],
+  ['embed.ts', 'index.ts', 'main.ts'],
 ]
 
 /** The one place of proxy/ that may import each engine, so that replacing it is the change of one file. */
