@@ -11,11 +11,11 @@ import { openCertificates, summariseCertificates } from './certificates.ts'
 import { keptSettings } from './kept-settings.ts'
 import type { ClosedRoute, Ports } from './messages.ts'
 import { type Condition, readinessOf } from './readiness.ts'
-import { createReloader, type Running } from './reloader.ts'
+import { createReloader, type Revision } from './reloader.ts'
 import { version } from './version.ts'
 import { createWorkers } from './workers.ts'
 
-export interface PrimarySettings extends Running {
+export interface PrimarySettings extends Revision {
   readonly env: NodeJS.ProcessEnv
   readonly log: Logger
 }

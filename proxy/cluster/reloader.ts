@@ -8,15 +8,15 @@ import { recordReload } from '../observability/metrics.ts'
 import { keptSettings, withKept } from './kept-settings.ts'
 import type { Activated } from './messages.ts'
 
-/** A configuration, and the text that others read it from. */
-export interface Running {
+/** A configuration, and the text that other processes read it from. */
+export interface Revision {
   readonly config: LoadedConfig
   readonly text: string
 }
 
 /** The life of routes.yaml while it is served: what is wrong with it leaves what runs in place, and is loud. */
 export interface Reloader {
-  readonly running: Running
+  readonly running: Revision
   /** What is wrong with the file now, if it was not taken up. */
   readonly refused: readonly ConfigProblem[]
   /**
@@ -32,12 +32,12 @@ export type Reloaded =
   | ({ readonly outcome: 'taken up'; readonly needRestart: readonly string[] } & Activated)
 
 export interface ReloaderSettings {
-  readonly first: Running
+  readonly first: Revision
   readonly env: NodeJS.ProcessEnv
   readonly log: Logger
   /** Puts it in force, everywhere or nowhere. `commit` is called when nothing can stop it any more. */
   apply(
-    next: Running,
+    next: Revision,
     commit: () => void,
   ): Promise<{ readonly problems: readonly ConfigProblem[] } | Activated>
 }
