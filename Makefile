@@ -27,8 +27,8 @@ build: $(BUILT) ## Compiles proxy/ and services/ into dist/.
 run: $(BUILT) ## Serves routes.yaml: https on 8443, http on 8080, devices on 8000, admin on 127.0.0.1:9901.
 	@exec ./gatehouse serve
 
-dev: $(INSTALLED) ## Serves routes.yaml from the sources and starts again when one changes.
-	@exec node --watch proxy/main.ts serve
+dev: $(INSTALLED) ## Serves routes.yaml from the sources and starts again when a file of proxy/ changes.
+	@exec node --watch-path=proxy proxy/main.ts serve
 
 # The last lines are the test runner's own. A file that never ends is a leak, and fails at the time limit.
 test: $(INSTALLED) ## Runs all tests. One file or folder: make test TESTS=proxy/address.test.ts
