@@ -45,18 +45,19 @@ command('check', 'name every mistake of routes.yaml, and what is surely not mean
   })
 
 command('explain', 'say what would become of a request: its route, each verdict, what would be sent')
-  .argument('<url>', 'as a browser would type it, such as https://localhost:8443/open')
+  .usage('[options] [METHOD] URL')
+  .argument('<request...>', 'GET https://localhost:8443/open; the method may be left out')
   .addOption(fileOption())
-  .option('-X, --method <method>', 'method of the request', 'GET')
   .option('-H, --header <"Name: value">', 'a header field; may be repeated', gather, [])
   .option('--from <address>', 'address of the client', '127.0.0.1')
   .option('--listener <name>', 'where it arrives, if the URL does not tell')
   .option('--http2', 'ask over HTTP/2')
   .option('--upgrade', 'ask for a WebSocket')
   .addOption(jsonOption())
-  .action(async (url, { header, http2 = false, upgrade = false, json = false, ...args }) => {
+  .action(async (request: string[], { header, http2 = false, upgrade = false, json = false, ...args }) => {
     const { runExplain } = await import('./cli/explain.ts')
-    process.exitCode = await runExplain({ url, headers: header, http2, upgrade, json, ...args }, io)
+    const [url = '', method = 'GET'] = request.reverse()
+    process.exitCode = await runExplain({ method, url, headers: header, http2, upgrade, json, ...args }, io)
   })
 
 command('schema', 'print the JSON Schema of routes.yaml, which editors read')
