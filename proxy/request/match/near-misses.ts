@@ -15,7 +15,7 @@ export function nearMisses(routes: readonly Route[], facts: Facts, winner: Route
   return routes.flatMap((route) => {
     if (route === winner) return []
     const against = objections(route, facts)
-    if (against.length > 1) return []
+    if (against.length > 1 || !isNear(route, facts)) return []
     return [
       {
         route,
@@ -40,6 +40,15 @@ function objections(route: Route, facts: Facts): string[] {
     against.push(`it takes ${[...route.methods].join(', ')}, not ${facts.method}`)
   }
   return against
+}
+
+/** A path that begins otherwise is no miss that anybody wonders about. */
+function isNear({ config }: Route, { path }: Facts): boolean {
+  const [, first = ''] = path.split('/')
+  return config.match.path.some((pattern) => {
+    const [, wanted = ''] = pattern.split('/')
+    return wanted === '' || wanted.startsWith(':') || wanted.startsWith(first) || first.startsWith(wanted)
+  })
 }
 
 function fitsHost(pattern: string, host: string): boolean {
