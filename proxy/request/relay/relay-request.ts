@@ -4,6 +4,7 @@ import { GatehouseError } from '../../errors.ts'
 import type { Flow, ResponseHandler } from '../../upstreams/http1/connection.ts'
 import type { ReceivedFields } from '../../upstreams/http1/received-head.ts'
 import type { Target } from '../../upstreams/upstream.ts'
+import { explainOverload } from '../accept/admission.ts'
 import { beginResponse, cutShort, refuse } from '../respond/respond.ts'
 import type { Outcome, Relay } from './attempt.ts'
 import { readFailure } from './failure.ts'
@@ -76,8 +77,16 @@ class ResponseRelay implements ResponseHandler {
     this.#outcome.answered()
     removeHopByHop(received)
     rewriteResponse(exchange, route, facts, received)
-    if (String(received['content-type']).startsWith('text/event-stream')) exchange.kind = 'sse'
+    if (String(received['content-type']).startsWith('text/event-stream')) {
+      if (exchange.admission?.admitStream(exchange) === false)
+        return this.#flow?.abort(new GatehouseError('overloaded', explainOverload('tunnels')))
+      exchange.kind = 'sse'
+    }
     this.#output = beginResponse(exchange, { status, headers: received })
+    // HTTP/1.1 keeps a head until the body begins, which for an event stream may be in an hour. A body that came
+    // with its head, as most do, has been written by then, and both go out together.
+    if (exchange.request.httpVersionMajor === 1)
+      process.nextTick(flushHead, exchange.response as ServerResponse)
   }
 
   onBody(chunk: Buffer): void {
@@ -113,6 +122,10 @@ class ResponseRelay implements ResponseHandler {
     exchange.detail = `cut short: ${error.message}`
     cutShort(exchange)
   }
+}
+
+function flushHead(response: ServerResponse): void {
+  if (!response.writableEnded && !response.destroyed) response.flushHeaders()
 }
 
 /** Leaves only the fields that pass: none that belongs to the connection, none that `Connection` names. */
