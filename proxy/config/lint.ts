@@ -62,7 +62,7 @@ function warnOfOddPaths({ routes }: LoadedConfig, { show }: LintFacts): Finding[
 }
 
 function warnOfUnusedUpstreams({ routes, upstreams }: LoadedConfig): Finding[] {
-  const used = new Set(routes.map(({ to }) => to?.split('/')[0]))
+  const used = new Set(routes.flatMap(({ to }) => [to, to?.split('/')[0]]))
   return Object.keys(upstreams).flatMap((name) =>
     used.has(name)
       ? []

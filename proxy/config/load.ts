@@ -16,9 +16,10 @@ import {
   toRoutePolicies,
 } from './policies.ts'
 import { type Finding, inFileOrder } from './problem.ts'
-import { checkRequiredParams, checkRouteNames } from './route-rules.ts'
+import { checkRequiredParams, checkRouteNames, isAddress } from './route-rules.ts'
 import type { Config } from './schema.ts'
 import { type Reading, readSource, type Source } from './source.ts'
+import { upstream } from './upstream-schema.ts'
 
 export interface LoadRequest {
   /** Path of the file, as messages should name it. */
@@ -104,7 +105,7 @@ async function check(source: Source, { reading, text, env }: Given): Promise<Loa
 
   const routes = config.routes.map((_, index) => index)
   const loaded = freeze({
-    ...mergeListeners(config),
+    ...mergeTop(config),
     file: source.file,
     folder,
     sha256: createHash('sha256').update(text).digest('hex'),
@@ -177,10 +178,17 @@ function checkExtensionNames({ extensions }: Draft, source: Source): Finding[] {
   })
 }
 
-function mergeListeners({ defaults: _, routes: __, ...config }: Config): Omit<Config, 'routes' | 'defaults'> {
+function mergeTop({ defaults: _, routes, ...config }: Config): Omit<Config, 'routes' | 'defaults'> {
   const named = Object.entries(config.listeners)
   const listeners = named.map(([name, listener]) => [name, { ...listener, tls: isEncrypted(name, listener) }])
-  return { ...config, listeners: Object.fromEntries(listeners) }
+  const upstreams = { ...namelessUpstreams(routes), ...config.upstreams }
+  return { ...config, listeners: Object.fromEntries(listeners), upstreams }
+}
+
+/** `to: http://127.0.0.1:3000` is an upstream of one target, named as it is written. */
+function namelessUpstreams(routes: Config['routes']): Config['upstreams'] {
+  const addresses = routes.flatMap(({ to }) => (to !== undefined && isAddress(to) ? [to] : []))
+  return Object.fromEntries(addresses.map((to) => [to, upstream.parse({ targets: [to] })]))
 }
 
 interface Checked {

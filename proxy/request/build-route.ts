@@ -45,7 +45,7 @@ function assemble(
     rule: `${basename(context.config.file)}:${route.line}`,
     config: route,
     hosts: route.match.host ?? [undefined],
-    listeners: new Set(route.listeners ?? defaultListeners(context.config)),
+    listeners: new Set(route.listeners),
     methods: route.match.methods && new Set(route.match.methods),
     destination,
     policies: policies.filter((policy) => policy.decide !== undefined),
@@ -59,13 +59,6 @@ function assemble(
         ? undefined
         : mountMiddleware(route.middleware.map(({ use, options }) => handlerOf(context, use, options))),
   }
-}
-
-/** A route that names no listener answers where clients are encrypted; where nothing is, everywhere. */
-export function defaultListeners(config: LoadedConfig): string[] {
-  const names = Object.keys(config.listeners)
-  const encrypted = names.filter((name) => config.listeners[name]?.tls ?? name === 'https')
-  return encrypted.length > 0 ? encrypted : names
 }
 
 function policiesOf(route: LoadedRoute, context: BuildContext): Policy[] {
