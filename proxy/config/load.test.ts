@@ -264,3 +264,13 @@ test('whatever the bytes, the loader answers, and every problem lies inside the 
     { numRuns: 400 },
   )
 })
+
+test('an address in `to` is an upstream of one target, named as it is written', async (t) => {
+  const result = await load(
+    t,
+    'listeners: { http: { port: 0 } }\nroutes:\n  - { name: a, to: "http://127.0.0.1:3000" }\n',
+  )
+  assert.ok(result.ok)
+  assert.deepEqual(result.config.upstreams['http://127.0.0.1:3000']?.targets, ['http://127.0.0.1:3000'])
+  assert.deepEqual(result.warnings, [])
+})
