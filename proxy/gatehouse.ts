@@ -1,6 +1,12 @@
 import { resolve } from 'node:path'
 import { parseNetwork } from './address.ts'
 import type { ConfigProblem, LoadedConfig, LoadedRoute } from './config/loaded.ts'
+import {
+  type Admission,
+  createAdmission,
+  explainOverload,
+  type Overload,
+} from './request/accept/admission.ts'
 import type { Incoming } from './request/accept/incoming.ts'
 import { buildRoute } from './request/build-route.ts'
 import type { Exchange } from './request/exchange.ts'
@@ -34,6 +40,8 @@ export interface Gatehouse {
   closedRoutes(): { route: string; reason: string }[]
   /** Exchanges that are under way. */
   readonly inFlight: ReadonlySet<Exchange>
+  /** Milliseconds by which the event loop was late a moment ago. */
+  readonly delay: number
   /**
    * Resolves when nothing is under way that ends by itself, or after that many milliseconds. Tunnels and event
    * streams do not: whoever holds them comes back sooner if they are ended soon.
@@ -60,14 +68,23 @@ export function createGatehouse(first: LoadedConfig, surroundings: Surroundings)
     },
     finished(exchange) {
       inFlight.delete(exchange)
+      if (exchange.overload !== undefined) tellOverload(exchange.overload)
       surroundings.observer.finished(exchange)
     },
   }
-  let built = build(first, surroundings)
+  const told = new Map<Overload, number>()
+  const tellOverload = (overload: Overload): void => {
+    if (Date.now() - (told.get(overload) ?? 0) < tellEvery) return
+    told.set(overload, Date.now())
+    surroundings.onBackgroundError(`overloaded, and new exchanges are refused: ${explainOverload(overload)}`)
+  }
+  const admission = createAdmission(() => built.config.limits)
+  let built = build(first, surroundings, admission)
   return {
     serve: (incoming) => void serve(incoming, built.state, observer),
     prepare(config) {
-      const next = build(config, surroundings, built.upstreams)
+      const next = build(config, surroundings, admission, built.upstreams)
+      admission.excuse()
       const close = (gone: Built, kept: Built): void =>
         void gone.upstreams
           .closeExcept(kept.upstreams)
@@ -95,14 +112,23 @@ export function createGatehouse(first: LoadedConfig, surroundings: Surroundings)
         destination.kind === 'closed' ? [{ route: name, reason: destination.reason }] : [],
       ),
     inFlight,
+    get delay() {
+      return admission.delay
+    },
     async settle(deadline) {
       const end = Date.now() + deadline
       while (Date.now() < end && [...inFlight].some(({ kind }) => kind === 'http'))
         await new Promise((resolve) => setTimeout(resolve, 20))
     },
-    close: () => built.upstreams.closeExcept(),
+    async close() {
+      admission.close()
+      await built.upstreams.closeExcept()
+    },
   }
 }
+
+/** An overload that lasts is told of once a minute. The metrics count each refusal. */
+const tellEvery = 60_000
 
 interface Built {
   readonly config: LoadedConfig
@@ -111,7 +137,12 @@ interface Built {
 }
 
 /** Config → everything that the path reads. Nothing is resolved or connected, so nothing that is away stops it. */
-function build(config: LoadedConfig, surroundings: Surroundings, previous?: Upstreams): Built {
+function build(
+  config: LoadedConfig,
+  surroundings: Surroundings,
+  admission: Admission,
+  previous?: Upstreams,
+): Built {
   const upstreams = createUpstreams(config.upstreams, config.folder, previous)
   const { env, limits, onBackgroundError } = surroundings
   const problems: ConfigProblem[] = []
@@ -130,6 +161,7 @@ function build(config: LoadedConfig, surroundings: Surroundings, previous?: Upst
     upstreams,
     state: {
       table: buildRouteTable(routes),
+      admission,
       trustedProxies: config.trustedProxies.map(parseNetwork),
       redirectPort: (listener) => redirects.get(listener),
       acmeWebroot: (listener) => {

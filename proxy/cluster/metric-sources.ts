@@ -19,6 +19,13 @@ export function metricSources(
           count: open,
         }
     },
+    *exchangesInFlight() {
+      const counts = { http: 0, websocket: 0, sse: 0 }
+      for (const { kind } of gatehouse.inFlight) counts[kind]++
+      for (const [protocol, count] of Object.entries(counts) as [keyof typeof counts, number][])
+        yield { protocol, count }
+    },
+    eventLoopDelay: () => gatehouse.delay,
     *servers() {
       const now = Date.now()
       for (const upstream of gatehouse.upstreams.all())

@@ -1,5 +1,5 @@
 import type { AccessLogs } from '../observability/access-log.ts'
-import { recordDecision, recordExchange, recordRetry } from '../observability/metrics.ts'
+import { recordDecision, recordExchange, recordOverload, recordRetry } from '../observability/metrics.ts'
 import type { Route } from '../request/match/route.ts'
 import type { PipelineObserver } from '../request/pipeline.ts'
 import type { Decision } from '../request/policies/ask.ts'
@@ -10,6 +10,7 @@ export function observeExchanges(accessLogs: () => AccessLogs): PipelineObserver
     started() {},
     finished(exchange) {
       recordExchange(exchange)
+      if (exchange.overload !== undefined) recordOverload(exchange.overload)
       accessLogs().write(exchange, exchange.matched?.config.accessLog)
     },
     decided: recordDecisions,

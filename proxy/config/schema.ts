@@ -75,10 +75,25 @@ export const schema = z.strictObject({
         .min(0)
         .default(0)
         .describe('Most connections of one address per worker; 0 is no limit.'),
+      exchanges: z
+        .int()
+        .min(1)
+        .default(10_000)
+        .describe('Most requests under way per worker. More are refused with 503 `overloaded`.'),
+      tunnels: z
+        .int()
+        .min(0)
+        .default(10_000)
+        .describe('Most tunnels and event streams per worker. They take no place of `exchanges`.'),
+      delay: duration
+        .prefault('200ms')
+        .describe(
+          'How late the event loop of a worker may be. While it is later, what comes is refused with 503 `overloaded` before work is spent on it; 0s is no limit.',
+        ),
       stop: duration.prefault('30s').describe('How long a graceful stop waits for exchanges in flight.'),
     })
     .prefault({})
-    .describe('What one client may ask of the proxy.'),
+    .describe('What clients may ask of the proxy.'),
 })
 
 export type Config = z.output<typeof schema>

@@ -12,6 +12,7 @@ import {
   recordDecision,
   recordDroppedLines,
   recordExchange,
+  recordOverload,
   recordReload,
   recordRetry,
   renderMetrics,
@@ -22,6 +23,8 @@ import {
 startProcessMetrics('0.1.0')
 setMetricSources({
   openConnections: () => [{ entrypoint: 'https', protocol: 'websocket', count: 3 }],
+  exchangesInFlight: () => [{ protocol: 'http', count: 2 }],
+  eventLoopDelay: () => 3,
   servers: () => [{ service: 'photos', url: 'http://127.0.0.1:3000', up: true }],
   certificates: () => [
     { cn: 'localhost', sans: 'localhost,*.localhost', serial: '01', notAfter: 1_800_000_000_000 },
@@ -30,6 +33,7 @@ setMetricSources({
 recordExchange(sampleRecord())
 recordDecision('photos-api', 'allow', 'deny', 'address_denied')
 recordRetry('photos')
+recordOverload('delay')
 recordClientError('https', 'HPE_HEADER_OVERFLOW')
 recordReload('success', 'c0ffee')
 recordDroppedLines(2)
@@ -51,6 +55,9 @@ const table: Record<string, [type: string, labels: string]> = {
   gatehouse_service_retries_total: ['counter', 'service'],
   gatehouse_service_server_up: ['gauge', 'service url'],
   gatehouse_open_connections: ['gauge', 'entrypoint protocol'],
+  gatehouse_exchanges_in_flight: ['gauge', 'protocol'],
+  gatehouse_event_loop_delay_seconds: ['gauge', ''],
+  gatehouse_overload_refusals_total: ['counter', 'reason'],
   gatehouse_policy_decisions_total: ['counter', 'decision policy reason router'],
   gatehouse_client_errors_total: ['counter', 'code entrypoint'],
   gatehouse_access_log_dropped_lines_total: ['counter', ''],

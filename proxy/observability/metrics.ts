@@ -19,6 +19,9 @@ export type MetricsJson = Awaited<ReturnType<Registry['getMetricsAsJSON']>>
 /** What is so at this moment, asked for when somebody reads the metrics. */
 export interface MetricSources {
   openConnections(): Iterable<{ entrypoint: string; protocol: 'http' | 'websocket' | 'sse'; count: number }>
+  exchangesInFlight(): Iterable<{ protocol: 'http' | 'websocket' | 'sse'; count: number }>
+  /** Milliseconds. */
+  eventLoopDelay(): number
   servers(): Iterable<{ service: string; url: string; up: boolean }>
   /** `notAfter`: Unix time in milliseconds. `sans`: comma-separated. */
   certificates(): Iterable<{ cn: string; sans: string; serial: string; notAfter: number }>
@@ -42,6 +45,11 @@ export function recordDecision(
 
 export function recordRetry(service: string): void {
   retries.add(service)
+}
+
+/** An exchange was refused because there is too much of this. */
+export function recordOverload(reason: 'exchanges' | 'tunnels' | 'delay'): void {
+  overloads.add(reason)
 }
 
 /** What a parser refused before there was a request. `code`: of Node's error, such as `HPE_HEADER_OVERFLOW`. */
@@ -123,6 +131,7 @@ const exchanges = createExchangeTally()
 const decisions = createCounters('router', 'policy', 'decision', 'reason')
 const retries = createCounters('service')
 const clientErrors = createCounters('entrypoint', 'code')
+const overloads = createCounters('reason')
 const reloads = createCounters('result')
 let droppedLines = 0
 const lastReload: { successful?: number; succeededAt?: number; sha256?: string } = {}
@@ -171,6 +180,21 @@ gauge('gatehouse_open_connections', 'Connections of clients that are open.', 'su
     labels: { entrypoint, protocol },
     value: count,
   })),
+)
+gauge('gatehouse_exchanges_in_flight', 'Exchanges under way.', 'sum', () =>
+  Array.from(sources?.exchangesInFlight() ?? [], ({ protocol, count }) => ({
+    labels: { protocol },
+    value: count,
+  })),
+)
+gauge(
+  'gatehouse_event_loop_delay_seconds',
+  'By how much the event loop of the latest worker was late a moment ago.',
+  'max',
+  () => single(sources && sources.eventLoopDelay() / 1000),
+)
+counter('gatehouse_overload_refusals_total', 'Exchanges refused because there was too much.', () =>
+  overloads.samples(),
 )
 counter('gatehouse_policy_decisions_total', 'Answers of policies.', () => decisions.samples())
 counter('gatehouse_client_errors_total', 'What a parser refused before there was a request.', () =>

@@ -2,6 +2,7 @@ import type { ClientAddress } from '../address.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { ExchangeRecord } from '../observability/exchange-record.ts'
 import type { Target } from '../upstreams/upstream.ts'
+import type { Admission, Overload, Place } from './accept/admission.ts'
 import type { ClientRequest, ClientResponse, ConnectionTls, Incoming, Listener } from './accept/incoming.ts'
 import type { Facts } from './facts.ts'
 import type { Route } from './match/route.ts'
@@ -26,6 +27,10 @@ export class Exchange implements ExchangeRecord {
   readonly started = performance.now()
   id = ''
 
+  /** Set by accept: as what it is counted and by whom, or what there is too much of. */
+  admission: Admission | undefined
+  place: Place | undefined
+  overload: Overload | undefined
   /** Set by accept. Undefined only while the request has not been understood. */
   facts: Facts | undefined
   /** Set by match. */

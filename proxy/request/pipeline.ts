@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { Network } from '../address.ts'
 import { GatehouseError } from '../errors.ts'
+import { type Admission, explainOverload, retryAfterOverload } from './accept/admission.ts'
 import { readFacts } from './accept/facts.ts'
 import type { Incoming } from './accept/incoming.ts'
 import { requestIdOf } from './accept/request-id.ts'
@@ -17,6 +18,8 @@ import { serveFile } from './respond/serve-file.ts'
 /** What the pipeline reads besides the exchange. Swapped as a whole by a reload. */
 export interface PipelineState {
   readonly table: RouteTable
+  /** Counts all exchanges of the process, whatever table they began with. */
+  readonly admission: Admission
   readonly trustedProxies: readonly Network[]
   /** The port, as clients see it, of the encrypted listener that a listener sends the unmatched to. */
   redirectPort(listener: string): number | undefined
@@ -44,11 +47,17 @@ export async function serve(
   observer: PipelineObserver,
 ): Promise<void> {
   const exchange = new Exchange(incoming)
-  exchange.response.once('close', () => finish(exchange, observer))
+  exchange.response.once('close', () => finish(exchange, state, observer))
   observer.started(exchange)
   try {
     // accept
     exchange.id = requestIdOf(incoming, state.trustedProxies)
+    const overload = state.admission.admit(exchange)
+    if (overload !== undefined)
+      return refuse(exchange, 'overloaded', {
+        reason: explainOverload(overload),
+        retryAfter: retryAfterOverload(),
+      })
     const facts = readFacts(incoming, state.trustedProxies)
     exchange.facts = facts
 
@@ -130,12 +139,13 @@ function passes(exchange: Exchange, decision: Decision): boolean {
 }
 
 /** The one finish: of a response, a refusal, an abort, and a tunnel. */
-function finish(exchange: Exchange, observer: PipelineObserver): void {
+function finish(exchange: Exchange, state: PipelineState, observer: PipelineObserver): void {
   if (exchange.finished) return
   exchange.finished = true
   exchange.duration = performance.now() - exchange.started
   exchange.aborted = exchange.kind !== 'websocket' && wasCut(exchange)
   if (exchange.aborted) exchange.onClientGone?.()
+  state.admission.leave(exchange)
   observer.finished(exchange)
 }
 
