@@ -72,8 +72,8 @@ describe('the closed room', { ...needs('netns', 'curl') }, () => {
   ]
 
   for (const [address, isIn] of clients)
-    test(`${isIn ? 'opens' : 'stays shut'} for ${address}, over every door`, () =>
-      Promise.all(
+    test(`${isIn ? 'opens' : 'stays shut'} for ${address}, over every door`, async () =>
+      void (await Promise.all(
         doors.map(async ([door, options]) => {
           const stranger = await curl(address, ...options)
           assert.equal(stranger.status, isIn ? 401 : 403, door)
@@ -81,15 +81,15 @@ describe('the closed room', { ...needs('netns', 'curl') }, () => {
           assert.equal(known.status, isIn ? 200 : 403, door)
           assert.equal(known.body.includes(secret), isIn, door)
         }),
-      ))
+      )))
 
-  test('stays shut for a guesser, over every door', () =>
-    Promise.all(
+  test('stays shut for a guesser, over every door', async () =>
+    void (await Promise.all(
       doors.map(async ([door, options]) => {
         const { status, body } = await curl('10.0.0.5', ...options, '-u', 'admin:guessed')
         assert.deepEqual([status, body.includes(secret)], [401, false], door)
       }),
-    ))
+    )))
 
   test('a client cannot say that it comes from somewhere else', async () => {
     for (const field of ['X-Forwarded-For: 10.0.0.5', 'X-Real-IP: 127.0.0.1', 'Forwarded: for=192.168.1.1']) {
@@ -143,15 +143,15 @@ describe('no other spelling of the address opens the closed room', () => {
     ['HTTP/1.1', 'Connection: close'],
     ['an upgrade', handshake],
   ])
-    test(`over ${door}`, () =>
-      Promise.all(
+    test(`over ${door}`, async () =>
+      void (await Promise.all(
         spellings.map(async (path) => {
           const bytes = `GET ${path} HTTP/1.1\r\nHost: localhost:${port}\r\n${fields}\r\n\r\n`
           const { text, statuses } = await rawRequest(port, bytes, { tls: true })
           assert.ok(!text.includes(secret), `${path} gave the closed page`)
           assert.ok([400, 401, 404].includes(statuses[0] ?? 0), `${path} is ${text.slice(0, 60)}`)
         }),
-      ))
+      )))
 
   test('over HTTP/2', async (t) => {
     const client = await connectHttp2(t, port)

@@ -64,8 +64,12 @@ ${[
   { folder },
 )
 
+type Answer = Pick<Reply, 'status' | 'interim' | 'text'> & {
+  headers: Record<string, unknown>
+  trailers: Record<string, unknown>
+}
 type Ask = { method?: string; headers?: Record<string, string>; body?: string }
-const versions: Record<string, (path: string, ask?: Ask) => Promise<Omit<Reply, 'rawHeaders'>>> = {
+const versions: Record<string, (path: string, ask?: Ask) => Promise<Answer>> = {
   'HTTP/1.1': (path, ask) => request(proxy.url('http') + path, ask),
   'HTTP/1.1 and TLS': (path, ask) => request(proxy.url('https') + path, ask),
   'HTTP/2': async (path, ask) => (await connectHttp2(t, proxy.port('https'))).request(path, ask),
