@@ -66,17 +66,18 @@ async function measureOnce(
 }
 
 function createBench(folder: string, seconds: number, undos: (() => void | Promise<void>)[]): Bench {
-  const kept = new Map<Contender, Promise<Running>>()
+  const kept = new Map<string, Promise<Running>>()
   let count = 0
   const bench: Bench = {
     seconds,
     folder,
     after: (undo) => void undos.push(undo),
     keep(contender, setup) {
-      const known = kept.get(contender)
+      const key = `${contender.name} ${JSON.stringify(setup)}`
+      const known = kept.get(key)
       if (known) return known
       const running = bench.start(contender, setup)
-      kept.set(contender, running)
+      kept.set(key, running)
       return running
     },
     async start(contender, setup) {

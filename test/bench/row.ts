@@ -45,7 +45,7 @@ export interface Bench extends Teardown {
   readonly seconds: number
   /** A folder for this row. */
   readonly folder: string
-  /** The contender, started at the first call and kept until the row ends. */
+  /** The contender with this setup, started at the first call and kept until the row ends. */
   keep(contender: Contender, setup: Setup): Promise<Running>
   /** A contender of its own, for what an earlier measurement would spoil, such as memory. The caller stops it. */
   start(contender: Contender, setup: Setup): Promise<Running>

@@ -50,6 +50,7 @@ function nginxConfig({ upstream, tls, routes, workers = 1 }: Setup, { port, tlsP
     `
   ssl_certificate cert.pem;
   ssl_certificate_key key.pem;
+  ssl_protocols TLSv1.2 TLSv1.3;
   ssl_session_cache shared:tls:10m;
   server_names_hash_max_size 8192;
   server_names_hash_bucket_size 128;

@@ -15,8 +15,8 @@ export interface Running {
   readonly port: number
   /** Port of TLS on 127.0.0.1. */
   readonly tlsPort: number
-  readonly place: Place
-  readonly setup: Setup
+  /** Milliseconds from the start of the command to the first answer. */
+  readonly startTime: number
   reload(): Promise<void>
   /** Throws if it has ended by itself. */
   assertAlive(): void
@@ -27,21 +27,21 @@ export interface Running {
 export async function startContender(contender: Contender, setup: Setup, folder: string): Promise<Running> {
   const place = await makePlace(folder)
   const cores = (setup.workers ?? 1) > 1 ? bothCores : proxyCore
-  const child = startChild(contender.launch(setup, place), cores)
-  const running = describe(contender, setup, { child, place })
-  if (contender.name === 'direct') return { ...running, port: setup.upstream }
+  const command = contender.launch(setup, place)
+  const begin = performance.now()
+  const child = startChild(command, cores)
   try {
-    await eventually(() => child.ended() || answers(running), { timeout: 30_000, every: 20 })
-    running.assertAlive()
+    if (contender.name !== 'direct') await eventually(() => child.ended() || answers(place, setup), patience)
+    if (child.ended()) throw new Error('it has ended by itself')
   } catch (error) {
     await child.stop()
     throw new Error(`${contender.title} does not serve: ${(error as Error).message}\n${child.output()}`)
   }
-  return running
+  return describe(contender, setup, { child, place, startTime: performance.now() - begin })
 }
 
 /** A folder with a certificate, and ports. */
-export async function makePlace(folder: string): Promise<Place> {
+async function makePlace(folder: string): Promise<Place> {
   await mkdir(folder, { recursive: true })
   const { cert, key } = await certificate()
   await writeFile(join(folder, 'cert.pem'), cert)
@@ -52,28 +52,29 @@ export async function makePlace(folder: string): Promise<Place> {
 function describe(
   contender: Contender,
   setup: Setup,
-  { child, place }: { child: Child; place: Place },
+  { child, place, startTime }: { child: Child; place: Place; startTime: number },
 ): Running {
-  const assertAlive = () => {
-    if (child.ended()) throw new Error(`${contender.title} has ended by itself: ${child.output()}`)
-  }
   return {
     pid: child.pid,
-    port: place.port,
+    // Who asks directly has no proxy in between.
+    port: contender.name === 'direct' ? setup.upstream : place.port,
     tlsPort: place.tlsPort,
-    place,
-    setup,
+    startTime,
     async reload() {
       await contender.reload?.(place, child.pid)
     },
-    assertAlive,
+    assertAlive() {
+      if (child.ended()) throw new Error(`${contender.title} has ended by itself: ${child.output()}`)
+    },
     stop: child.stop,
   }
 }
 
 /** It serves once it answers at all, even with a refusal: what it answers is checked by those who count it. */
-async function answers(running: Running): Promise<boolean> {
-  await ask({ port: running.port })
-  if (running.setup.tls) await ask({ port: running.tlsPort, secure: true })
+async function answers({ port, tlsPort }: Place, { tls }: Setup): Promise<boolean> {
+  await ask({ port })
+  if (tls) await ask({ port: tlsPort, secure: true })
   return true
 }
+
+const patience = { timeout: 30_000, every: 5 }

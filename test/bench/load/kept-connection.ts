@@ -15,7 +15,8 @@ export interface ConnectionEvents {
   answered(response: Response): void
   /**
    * The request that it had got no answer. A proxy may close an idle connection at any time, and a request may be
-   * under way just then: `untouched` says that not a byte came back, so that it may be asked again (RFC 9112 §9.3.1).
+   * under way just then: `untouched` says that the connection had answered before and that not a byte came back, so
+   * that it may be asked again (RFC 9112 §9.3.1).
    */
   failed(reason: string, untouched: boolean): void
 }
@@ -38,11 +39,12 @@ export function openConnection(port: number, events: ConnectionEvents): KeptConn
 
   function dial(): void {
     const reader = createResponseReader()
+    let reused = false
     let touched = false
     const fail = (reason: string) => {
       if (!busy) return
       busy = false
-      events.failed(reason, !touched)
+      events.failed(reason, reused && !touched)
     }
     socket = connect({ port, host: '127.0.0.1', noDelay: true })
     socket.on('connect', events.ready)
@@ -52,6 +54,7 @@ export function openConnection(port: number, events: ConnectionEvents): KeptConn
         const response = reader.read(chunk)
         if (!response) return
         touched = false
+        reused = true
         busy = false
         events.answered(response)
         if (/\r\nconnection: *close/i.test(response.head)) socket.end()

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 
 /** A process and all its descendants. Empty if it has ended. */
 export function treeOf(pid: number): number[] {
@@ -44,9 +44,14 @@ export function memoryOf(pid: number): Memory {
   }
 }
 
-/** Resident memory of a process and its descendants, in bytes: cheap enough to be asked often. */
-export function residentMemoryOf(pid: number): number {
-  return sum(treeOf(pid).map((each) => kilobytes(read(`/proc/${each}/status`), 'VmRSS')))
+/** Forgets the peaks of a process and its descendants, so that `peakMemoryOf` tells of what comes. */
+export function forgetPeakMemory(pid: number): void {
+  for (const each of treeOf(pid)) writeFileSync(`/proc/${each}/clear_refs`, '5')
+}
+
+/** Bytes that a process and its descendants had in memory at most, each at its own time. */
+export function peakMemoryOf(pid: number): number {
+  return sum(treeOf(pid).map((each) => kilobytes(read(`/proc/${each}/status`), 'VmHWM')))
 }
 
 function cpuTimeOfProcess(pid: number): number {
