@@ -1,3 +1,4 @@
+import { GatehouseError } from '../../errors.ts'
 import { markAway, markWell, type Target } from '../../upstreams/upstream.ts'
 import type { Exchange } from '../exchange.ts'
 import type { Facts } from '../facts.ts'
@@ -13,6 +14,9 @@ export function relay(exchange: Exchange, route: Route, facts: Facts, retried: R
   const destination = route.destination as Extract<Destination, { kind: 'upstream' }>
   const key = destination.keyParam === undefined ? undefined : facts.params[destination.keyParam]
   const framing = exchange.upgrade === undefined ? framingOf(exchange) : 'none'
+  // Middleware that parses bodies leaves nothing to relay, and the upstream would wait for it for ever.
+  if (framing !== 'none' && exchange.request.readableDidRead)
+    throw new GatehouseError('internal', 'middleware read the body of the request before it could be relayed')
   const body =
     framing === 'none' ? undefined : relayedBody(exchange, route.bodyLimit, route.config.minUploadRate)
   attempt({ exchange, route, facts, upstream: destination.upstream, key, framing, body, tried: [], retried })
