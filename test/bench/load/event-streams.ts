@@ -9,7 +9,7 @@ export interface EventStream {
 
 /** Listens to a stream of events, and calls back for each with its data. */
 export async function openEventStream(port: number, onEvent: (data: string) => void): Promise<EventStream> {
-  const request = get({ port, host: '127.0.0.1', agent: false })
+  const request = get({ port, host: '127.0.0.1', path: '/events', agent: false })
   const [response]: IncomingMessage[] = await once(request, 'response')
   if (response?.headers['content-type'] !== 'text/event-stream')
     throw new Error(`An event stream was answered ${response?.statusCode}.`)

@@ -44,7 +44,7 @@ export const eventStreams: Row = {
       for (const { received } of streams)
         if (received.join() !== sent.join()) throw new Error('Events were lost or came in another order.')
       for (const stream of streams) stream.close()
-      await eventually(() => upstream.listeners() === 0)
+      upstream.dismiss()
       return { cpu: cpu / delays.length / 1000, p50: percentile(delays, 0.5), p99: percentile(delays, 0.99) }
     }
   },

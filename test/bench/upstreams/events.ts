@@ -7,13 +7,15 @@ export interface EventsUpstream {
   readonly port: number
   /** Sends one event to all that listen. */
   publish(data: string): void
-  listeners(): number
+  /** Ends all streams: a proxy may not tell that a client has left before it has something to send. */
+  dismiss(): void
 }
 
-/** A stream of server-sent events on every path. */
+/** A stream of server-sent events on /events. */
 export async function startEventsUpstream(t: Teardown): Promise<EventsUpstream> {
   const listening = new Set<ServerResponse>()
-  const server = createServer((_request, response) => {
+  const server = createServer(({ url }, response) => {
+    if (url !== '/events') return void response.end()
     // nginx holds a response back for its buffers unless it is told not to.
     response.writeHead(200, { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' })
     response.write(': welcome\n\n')
@@ -31,6 +33,9 @@ export async function startEventsUpstream(t: Teardown): Promise<EventsUpstream> 
     publish(data) {
       for (const response of listening) response.write(`data: ${data}\n\n`)
     },
-    listeners: () => listening.size,
+    dismiss() {
+      for (const response of listening) response.destroy()
+      listening.clear()
+    },
   }
 }
