@@ -42,9 +42,9 @@ function createApp(handlers: readonly RequestHandler[]): Express {
  */
 function asHttp2(app: Express): Express {
   const mutable = app as unknown as { request: object; response: object }
-  mutable.request = graft(express.request, http.IncomingMessage.prototype, http2.Http2ServerRequest.prototype)
+  mutable.request = graft(mutable.request, http.IncomingMessage.prototype, http2.Http2ServerRequest.prototype)
   mutable.response = graft(
-    express.response,
+    mutable.response,
     http.ServerResponse.prototype,
     http2.Http2ServerResponse.prototype,
   )
