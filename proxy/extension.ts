@@ -2,6 +2,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { z } from 'zod'
 import type { Policy } from './request/policies/policy.ts'
 
+/** The verdicts of a policy. */
+export { deny, pass } from './request/policies/policy.ts'
+
 /**
  * What a file named under `extensions:` in routes.yaml exports by default: a policy, or Express middleware.
  *
