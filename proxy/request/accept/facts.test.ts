@@ -67,6 +67,13 @@ describe('what two readers could take differently is refused', () => {
     ['two hosts', { headers: ['Host', 'a', 'Host', 'b'] }, 'host_invalid'],
     ['the same host twice', { headers: ['Host', 'a', 'host', 'a'] }, 'host_invalid'],
     ['an empty host', { headers: ['Host', ''] }, 'host_invalid'],
+    ['no host', { headers: [] }, 'host_invalid'],
+    ['no host beside an absolute form', { url: 'http://a/', headers: [] }, 'host_invalid'],
+    [
+      'a host that is none beside an absolute form',
+      { url: 'http://a/', headers: ['Host', 'b@c'] },
+      'host_invalid',
+    ],
     ['userinfo in the host', { headers: ['Host', 'a@b'] }, 'host_invalid'],
     ['a path in the host', { headers: ['Host', 'a/b'] }, 'host_invalid'],
     [

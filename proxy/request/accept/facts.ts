@@ -3,6 +3,7 @@ import { GatehouseError } from '../../errors.ts'
 import { type Facts, type HeaderFields, RawHeaderFields } from '../facts.ts'
 import { canonicalHost } from '../match/canonical-host.ts'
 import { canonicalPath } from '../match/canonical-path.ts'
+import { isClearCoding } from './framing.ts'
 import type { Incoming } from './incoming.ts'
 
 /**
@@ -14,16 +15,17 @@ export function readFacts(incoming: Incoming, trustedProxies: readonly Network[]
   const headers = new RawHeaderFields(request.rawHeaders)
   const target = readTarget(request.url ?? '')
   const overHttp2 = request.httpVersionMajor === 2
-  refuseDoubtfulFields(headers, request.method ?? '', overHttp2, request.httpVersionMinor === 0)
+  const http10 = !overHttp2 && request.httpVersionMinor === 0
+  refuseDoubtfulFields(headers, request.method ?? '', overHttp2, http10)
   const trusted = trustedProxies.length > 0 && inNetworks(incoming.peer, trustedProxies)
   return {
     listener: listener.name,
     secure: trusted ? forwardedSecure(headers, listener.secure) : listener.secure,
-    protocol: overHttp2 ? 'HTTP/2.0' : request.httpVersionMinor === 0 ? 'HTTP/1.0' : 'HTTP/1.1',
+    protocol: overHttp2 ? 'HTTP/2.0' : http10 ? 'HTTP/1.0' : 'HTTP/1.1',
     upgrade: incoming.upgrade !== undefined,
     client: trusted ? forwardedClient(headers, incoming.peer, trustedProxies) : incoming.peer,
     method: request.method ?? '',
-    ...readHost(headers, target.authority, overHttp2),
+    ...readHost(headers, target.authority, { overHttp2, http10 }),
     path: target.path,
     query: target.query,
     headers,
@@ -67,13 +69,18 @@ function readTarget(url: string): Target {
 function readHost(
   headers: HeaderFields,
   absolute: string | undefined,
-  overHttp2: boolean,
+  { overHttp2, http10 }: { overHttp2: boolean; http10: boolean },
 ): Pick<Facts, 'host' | 'authority'> {
   const said = headers.all('host')
   const authority = overHttp2 ? headers.get(':authority') : undefined
   if (said.length > 1) throw new GatehouseError('host_invalid', 'more than one Host')
   if (authority !== undefined && said.length === 1 && said[0] !== authority)
     throw new GatehouseError('host_invalid', ':authority and Host differ')
+  // RFC 9112 §3.2, whatever the target says; and an absolute form does not mend a Host that is none.
+  if (!http10 && authority === undefined && said.length === 0)
+    throw new GatehouseError('host_invalid', 'no Host')
+  if (absolute !== undefined && said[0] !== undefined && canonicalHost(said[0]) === undefined)
+    throw new GatehouseError('host_invalid')
   const text = absolute ?? authority ?? said[0]
   // HTTP/1.0 knows no Host. Such a device can still be routed by routes that name no host.
   if (text === undefined) return { host: '', authority: '' }
@@ -97,9 +104,7 @@ function refuseDoubtfulFields(
   if (headers.all('authorization').length > 1)
     throw new GatehouseError('bad_request', 'more than one Authorization')
   const codings = headers.all('transfer-encoding')
-  if (codings.length === 0) return
-  // Another coding than chunked would be re-framed and lose its meaning; HTTP/1.0 knows none (RFC 9112 §6.1).
-  if (http10 || codings.length > 1 || codings[0]?.toLowerCase() !== 'chunked')
+  if (codings.length > 0 && !isClearCoding(codings.join(','), http10))
     throw new GatehouseError('framing_invalid', 'a transfer coding other than one chunked')
 }
 

@@ -208,3 +208,27 @@ test('resets at every moment leave the process standing', async (t) => {
 function post(fields: string): string {
   return `POST / HTTP/1.1\r\nHost: a\r\n${fields}\r\n\r\n`
 }
+
+test('a version that is not HTTP/1.0 or HTTP/1.1 is refused, and nothing behind it is read', async (t) => {
+  // Node's parser takes both. HTTP/2.0 in text would pass for the real one, and be served by its rules.
+  const open = await listening(t)
+  for (const version of ['HTTP/2.0', 'HTTP/0.9']) {
+    const reply = await rawRequest(open.port('http'), `GET / ${version}\r\nHost: a\r\n\r\n${get}`)
+    assert.deepEqual([reply.statuses, reply.ended], [[400], true], version)
+  }
+  assert.equal(open.arrived.length, 0)
+})
+
+test('nothing behind a coding that is not plainly chunked is read as a request', async (t) => {
+  // Node takes each of these for chunks; who does not sees the second request as part of a body.
+  const open = await listening(t)
+  for (const coding of ['gzip, chunked', 'identity, chunked', 'x,chunked', ', chunked']) {
+    const head = `POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: ${coding}\r\n\r\n`
+    const reply = await rawRequest(open.port('http'), `${head}0\r\n\r\n${get}`)
+    assert.ok(reply.ended, coding)
+  }
+  assert.deepEqual(
+    open.arrived.map(({ request }) => request.method),
+    ['POST', 'POST', 'POST', 'POST'],
+  )
+})

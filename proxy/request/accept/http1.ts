@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream'
 import { type ErrorCode, errors } from '../../errors.ts'
 import { answerClientError } from './client-error.ts'
 import type { Acceptance, Connection, Limits } from './connection.ts'
+import { isClearCoding } from './framing.ts'
 import type { ClientResponse, Serve } from './incoming.ts'
 import { answerShortly } from './short-answer.ts'
 import { isHandshake, responseOnSocket, wantsWebSocket } from './upgrade.ts'
@@ -42,8 +43,9 @@ export function createHttp1(acceptance: Acceptance, serve: Serve): Http1 {
 
   const hasTooManyFields = ({ rawHeaders }: IncomingMessage): boolean =>
     rawHeaders.length > acceptance.limits.headerCount * 2
-  const refuse = ({ peer }: Connection, response: ClientResponse, code: ErrorCode): void => {
-    acceptance.clientError(code, peer.text)
+  const refuse = (connection: Connection, response: ClientResponse, code: ErrorCode): void => {
+    connection.ending = true
+    acceptance.clientError(code, connection.peer.text)
     answerShortly(response, errors[code].status, errors[code].text)
   }
 
@@ -63,7 +65,15 @@ export function createHttp1(acceptance: Acceptance, serve: Serve): Http1 {
       connection.ending = true
       response.shouldKeepAlive = false
     }
+    // Node's parser takes HTTP/0.9 and HTTP/2.0 in this syntax too, and the latter would pass for the real one.
+    if (request.httpVersion !== '1.1' && request.httpVersion !== '1.0')
+      return refuse(connection, response, 'bad_request')
     if (hasTooManyFields(request)) return refuse(connection, response, 'headers_too_large')
+    // It will be refused with the other facts. Node has read on by then, and what it read may be no request.
+    if (!isClearCoding(request.headers['transfer-encoding'], request.httpVersion === '1.0')) {
+      connection.ending = true
+      response.shouldKeepAlive = false
+    }
     serve({
       request,
       response,

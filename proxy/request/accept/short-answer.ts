@@ -23,7 +23,7 @@ export function answerSocket(socket: Duplex, code: ErrorCode): void {
 export function answerShortly(response: ClientResponse, status: number, text: string): void {
   const body = `${text}\n`
   const headers = { 'content-type': 'text/plain; charset=utf-8', 'content-length': Buffer.byteLength(body) }
-  if (response.req.httpVersionMajor < 2) (response as ServerResponse).shouldKeepAlive = false
+  if (!('stream' in response)) response.shouldKeepAlive = false
   ;(response as ServerResponse).writeHead(status, headers).end(body)
 }
 

@@ -23,6 +23,8 @@ describe('what is no host is refused', () => {
     '.',
     '..',
     'a..b',
+    'a..',
+    'a...',
     '.a',
     ':80',
     'a:b',

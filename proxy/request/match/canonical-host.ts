@@ -12,7 +12,9 @@ export function canonicalHost(authority: string): string | undefined {
   if (found[2] !== undefined && Number(found[2]) > 65535) return undefined
   const host = (found[1] as string).toLowerCase()
   const name = host.endsWith('.') ? host.slice(0, -1) : host
-  if (name === '' || name.includes('..') || name.startsWith('.') || name.length > 253) return undefined
+  if (name === '' || name.includes('..') || name.length > 253) return undefined
+  // An empty label first or last; of `app..` one dot is still there.
+  if (name.startsWith('.') || name.endsWith('.')) return undefined
   return name
 }
 
