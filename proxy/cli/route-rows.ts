@@ -1,6 +1,4 @@
-import { existsSync } from 'node:fs'
 import { connect } from 'node:net'
-import { resolve } from 'node:path'
 import type { LoadedConfig, LoadedRoute } from '../config/loaded.ts'
 import { parseTarget, type TargetAddress } from '../upstreams/connection-pool.ts'
 
@@ -12,8 +10,8 @@ export interface RouteRow {
   /** Names, in the order of the file. Those in observe mode end with `?`. */
   readonly policies: readonly string[]
   readonly goesTo: string
-  /** `there`, `waiting` for a service that announces itself, or what is wrong. */
-  readonly state: 'there' | 'waiting' | 'missing' | 'away' | 'closed'
+  /** `waiting` for a service that announces itself; `away` if nobody listens there; `closed` by a broken part. */
+  readonly state: 'there' | 'waiting' | 'away' | 'closed'
 }
 
 export interface Situation {
@@ -78,8 +76,7 @@ async function destinationOf(
   isThere: (target: string) => Promise<boolean>,
 ): Promise<Pick<RouteRow, 'goesTo' | 'state'>> {
   if (redirect) return { goesTo: redirect.location, state: 'there' }
-  if (files)
-    return { goesTo: files.root, state: existsSync(resolve(config.folder, files.root)) ? 'there' : 'missing' }
+  if (files) return { goesTo: files.root, state: 'there' }
   const upstream = config.upstreams[to] ?? config.upstreams[to.split('/')[0] as string]
   const targets = upstream?.targets ?? [to]
   if (targets.length === 0) return { goesTo: to, state: 'waiting' }

@@ -73,7 +73,7 @@ export function startText(report: StartReport, colour: boolean): string {
 }
 
 const headings = ['route', 'address', 'goes to', 'policies']
-const hues: Record<RouteRow['state'], number> = { there: 32, waiting: 33, missing: 31, away: 31, closed: 31 }
+const hues: Record<RouteRow['state'], number> = { there: 32, waiting: 33, away: 31, closed: 31 }
 
 interface Cells {
   readonly name: string

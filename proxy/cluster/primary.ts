@@ -133,6 +133,6 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
 }
 
 /** The admin listener as configured; a socket is relative to routes.yaml, like every file. */
-export function placeOf({ admin, folder }: LoadedConfig): LoadedConfig['admin'] {
+function placeOf({ admin, folder }: LoadedConfig): LoadedConfig['admin'] {
   return { ...admin, socket: admin.socket && resolve(folder, admin.socket) }
 }

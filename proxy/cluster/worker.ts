@@ -137,9 +137,9 @@ function giveUp(problems: readonly ConfigProblem[]): void {
   process.send?.({ kind: 'failed', sentence } satisfies ToPrimary, () => process.exit(1))
 }
 
-/** A primary that is gone hears nothing; `disconnect` says so. */
+/** A primary that is gone hears nothing; `disconnect` says so, and a failure here is no news. */
 function tell(message: ToPrimary): void {
-  if (process.connected) process.send?.(message)
+  if (process.connected) process.send?.(message, () => {})
 }
 
 function fail(error: unknown): void {
