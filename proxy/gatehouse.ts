@@ -84,7 +84,6 @@ export function createGatehouse(first: LoadedConfig, surroundings: Surroundings)
     serve: (incoming) => void serve(incoming, built.state, observer),
     prepare(config) {
       const next = build(config, surroundings, admission, built.upstreams)
-      admission.excuse()
       const close = (gone: Built, kept: Built): void =>
         void gone.upstreams
           .closeExcept(kept.upstreams)

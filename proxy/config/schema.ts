@@ -88,7 +88,7 @@ export const schema = z.strictObject({
       delay: duration
         .prefault('200ms')
         .describe(
-          'How late the event loop of a worker may be. While it is later, what comes is refused with 503 `overloaded` before work is spent on it; 0s is no limit.',
+          'How long a request may wait until its worker begins it; one that has waited longer is refused with 503 `overloaded`. While more comes than a core can do it is a quarter of that. 0s is no limit.',
         ),
       stop: duration.prefault('30s').describe('How long a graceful stop waits for exchanges in flight.'),
     })

@@ -52,7 +52,9 @@ export async function serve(
   try {
     // accept
     exchange.id = requestIdOf(incoming, state.trustedProxies)
-    const overload = state.admission.admit(exchange)
+    const entered = state.admission.enter(exchange)
+    const overload = entered instanceof Promise ? await entered : entered
+    if (exchange.finished) return
     if (overload !== undefined)
       return refuse(exchange, 'overloaded', {
         reason: explainOverload(overload),

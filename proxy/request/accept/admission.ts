@@ -1,6 +1,6 @@
 import type { Config } from '../../config/schema.ts'
 import type { Exchange } from '../exchange.ts'
-import { createLateness, type Lateness, tickEvery } from './lateness.ts'
+import { createWaitingLine, type WaitingLine } from './waiting-line.ts'
 
 /** What there is too much of: requests under way, open tunnels and event streams, or work for one core. */
 export type Overload = 'exchanges' | 'tunnels' | 'delay'
@@ -13,14 +13,15 @@ export type Overload = 'exchanges' | 'tunnels' | 'delay'
  * must not take the place of requests, nor the other way round.
  */
 export interface Admission {
-  /** Counts the exchange in, or answers what there is too much of. Once per exchange; costs a few nanoseconds. */
-  admit(exchange: Exchange): Overload | undefined
+  /**
+   * Counts the exchange in and answers undefined, or what there is too much of. Once per exchange. Takes time only
+   * where the event loop is late; the client may have gone by then.
+   */
+  enter(exchange: Exchange): Overload | undefined | Promise<Overload | undefined>
   /** The response is an event stream, so the exchange lasts. Answers false if too many do; then it must end. */
-  admitStream(exchange: Exchange): boolean
+  enterStream(exchange: Exchange): boolean
   /** The exchange has ended, whatever became of it. */
   leave(exchange: Exchange): void
-  /** The time up to now went into work of our own, such as a reload. */
-  excuse(): void
   /** Milliseconds by which the event loop was late a moment ago. */
   readonly delay: number
   close(): void
@@ -29,29 +30,30 @@ export interface Admission {
 /** `limits` is asked each time, so that a reload changes them. */
 export function createAdmission(limits: () => Config['limits']): Admission {
   const under = { requests: 0, lasting: 0 }
-  const lateness = createLateness(() => limits().delay, performance.now())
-  let clock: NodeJS.Timeout | undefined
+  // Made with the first exchange: what only explains a table has no clock to stop.
+  let line: WaitingLine | undefined
 
-  const fullFor = (kind: Place, started: number): Overload | undefined => {
-    if (kind === 'requests' ? under.requests >= limits().exchanges : under.lasting >= limits().tunnels)
-      return kind === 'requests' ? 'exchanges' : 'tunnels'
-    return lateness.tooLate(started) ? 'delay' : undefined
+  const isFull = (place: Place): boolean =>
+    place === 'requests' ? under.requests >= limits().exchanges : under.lasting >= limits().tunnels
+  const refusal = (exchange: Exchange, overload: Overload): Overload => {
+    exchange.overload = overload
+    return overload
   }
 
-  return {
-    admit(exchange) {
-      clock ??= startClock(lateness)
-      const kind: Place = exchange.upgrade === undefined ? 'requests' : 'lasting'
-      exchange.overload = fullFor(kind, exchange.started)
-      if (exchange.overload !== undefined) return exchange.overload
-      exchange.admission = this
-      exchange.place = kind
-      under[kind]++
-      return undefined
+  const admission: Admission = {
+    enter(exchange) {
+      const place: Place = exchange.upgrade === undefined ? 'requests' : 'lasting'
+      if (isFull(place)) return refusal(exchange, place === 'requests' ? 'exchanges' : 'tunnels')
+      exchange.admission = admission
+      exchange.place = place
+      under[place]++
+      line ??= createWaitingLine(() => limits().delay)
+      const turn = line.join(exchange.started)
+      return turn?.then((inTime) => (inTime ? undefined : refusal(exchange, 'delay')))
     },
-    admitStream(exchange) {
+    enterStream(exchange) {
       if (exchange.place !== 'requests') return true
-      if (under.lasting >= limits().tunnels) {
+      if (isFull('lasting')) {
         exchange.overload = 'tunnels'
         return false
       }
@@ -65,17 +67,12 @@ export function createAdmission(limits: () => Config['limits']): Admission {
       under[exchange.place]--
       exchange.place = undefined
     },
-    excuse: () => lateness.excuse(performance.now()),
     get delay() {
-      return lateness.last
+      return line?.delay ?? 0
     },
-    close: () => clearInterval(clock),
+    close: () => line?.close(),
   }
-}
-
-function startClock(lateness: Lateness): NodeJS.Timeout {
-  lateness.excuse(performance.now())
-  return setInterval(() => lateness.tick(performance.now()), tickEvery).unref()
+  return admission
 }
 
 /** What an exchange is counted as. */
@@ -89,7 +86,7 @@ export function explainOverload(overload: Overload): string {
 const explanations: Readonly<Record<Overload, string>> = {
   exchanges: 'as many requests are under way as limits.exchanges allows',
   tunnels: 'as many tunnels and event streams are open as limits.tunnels allows',
-  delay: 'the event loop is later than limits.delay allows',
+  delay: 'it waited for the core longer than limits.delay allows',
 }
 
 /**

@@ -78,7 +78,7 @@ class ResponseRelay implements ResponseHandler {
     removeHopByHop(received)
     rewriteResponse(exchange, route, facts, received)
     if (String(received['content-type']).startsWith('text/event-stream')) {
-      if (exchange.admission?.admitStream(exchange) === false)
+      if (exchange.admission?.enterStream(exchange) === false)
         return this.#flow?.abort(new GatehouseError('overloaded', explainOverload('tunnels')))
       exchange.kind = 'sse'
     }
