@@ -1,7 +1,6 @@
 import { z } from 'zod'
 import { type ListenerConfig, listener, tls } from './listener-schema.ts'
 import { bindAddress, name, port } from './patterns.ts'
-import { policySchemas } from './policy-schemas.ts'
 import { policyBlock, type RouteConfig, route } from './route-schema.ts'
 import { duration, network, size } from './units.ts'
 import { type UpstreamConfig, upstream } from './upstream-schema.ts'
@@ -98,6 +97,3 @@ export const schema = z.strictObject({
 
 export type Config = z.output<typeof schema>
 export type { ListenerConfig, RouteConfig, UpstreamConfig }
-
-/** A route's policies are checked one by one, by name, because extensions add names: see `policies.ts`. */
-export const builtinPolicies = policySchemas

@@ -30,13 +30,13 @@ const unitsOfTime = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } a
 const unitsOfSize = { b: 1, kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3 } as const
 
 /** Milliseconds. The text has been checked by the schema. */
-export function parseDuration(text: string): number {
+function parseDuration(text: string): number {
   const unit = /[a-z]+$/.exec(text)?.[0] as keyof typeof unitsOfTime
   return Math.round(Number.parseFloat(text) * unitsOfTime[unit])
 }
 
 /** Bytes. The text has been checked by the schema. */
-export function parseSize(text: string): number {
+function parseSize(text: string): number {
   const unit = /[a-z]+$/i.exec(text)?.[0].toLowerCase() as keyof typeof unitsOfSize
   return Math.round(Number.parseFloat(text) * unitsOfSize[unit])
 }

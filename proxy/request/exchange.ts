@@ -8,8 +8,6 @@ import type { Facts } from './facts.ts'
 import type { Route } from './match/route.ts'
 import type { HeaderEntry, ResponseHeaders } from './policies/policy.ts'
 
-export { type ClientCertificate, type Facts, type HeaderFields, RawHeaderFields } from './facts.ts'
-
 /**
  * One request with its response, or one upgrade with its tunnel, on its way through the five stages. Stages
  * write down what they find; the finish reads it. It is its own log record, so nothing is copied.

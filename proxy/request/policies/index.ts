@@ -46,7 +46,7 @@ export type PolicyFactory<Name extends PolicyName> = (
 ) => Policy
 
 /** Options that the schema let through and that still cannot work, such as credentials for every origin. */
-export class PolicyOptionsError extends Error {
+class PolicyOptionsError extends Error {
   readonly policy: PolicyName
   constructor(policy: PolicyName, sentence: string, options?: ErrorOptions) {
     super(`policies.${policy}: ${sentence}`, options)

@@ -66,6 +66,8 @@ async function ask(
         ...request,
       },
       {
+        onWait: () => {},
+        onSwitch: () => {},
         onStart: (started) => {
           flow = started
         },

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
+import { GatehouseError } from '../../errors.ts'
 import { type ChunkReader, createChunkReader } from './chunk-reader.ts'
 import {
   mostHeadBytes,
@@ -10,14 +11,18 @@ import {
 } from './received-head.ts'
 import { headText, type UpstreamRequest } from './request-head.ts'
 
-/** What comes back. `onStart` is first; then exactly one of `onEnd` and `onFailure` is last. */
+/** What comes back. `onStart` follows `onWait`; exactly one of `onEnd`, `onSwitch` and `onFailure` is last. */
 export interface ResponseHandler {
+  /** There is no connection yet. `cancel` gives the wait up; `onFailure` then says so. */
+  onWait(cancel: (error: Error) => void): void
   /** A connection is there, and nothing has been sent on it. */
   onStart(flow: Flow): void
   onInterim(status: number, headers: ReceivedFields): void
   onHead(status: number, headers: ReceivedFields): void
   onBody(chunk: Buffer): void
   onEnd(trailers: ReceivedFields): void
+  /** The upstream speaks the protocol that was asked for; `early` is what it has said in it. The socket is the handler's. */
+  onSwitch(headers: ReceivedFields, socket: Socket, early: Buffer): void
   onFailure(error: Error): void
 }
 
@@ -30,7 +35,7 @@ export interface Flow {
 }
 
 /** The upstream said nothing for too long. */
-export class ResponseTimeout extends Error {
+class ResponseTimeout extends Error {
   readonly code: 'UPSTREAM_NO_RESPONSE' | 'UPSTREAM_IDLE'
   constructor(code: ResponseTimeout['code'], limit: number) {
     super(code === 'UPSTREAM_IDLE' ? `no byte for ${limit} ms` : `no response within ${limit} ms`)
@@ -48,6 +53,7 @@ export class ResponseTimeout extends Error {
 export class Connection {
   readonly #socket: Socket
   readonly #onIdle: (connection: Connection) => void
+  readonly #letGo: () => void
   #turn: Turn | undefined
   /** What has come of a head that is not whole yet. */
   #begun: Buffer | undefined
@@ -59,10 +65,16 @@ export class Connection {
   constructor(socket: Socket, onIdle: (connection: Connection) => void) {
     this.#socket = socket
     this.#onIdle = onIdle
-    socket.on('data', (bytes: Buffer) => this.#read(bytes))
-    socket.on('end', () => this.#ended())
-    socket.on('error', (error) => this.fail(error))
-    socket.on('close', () => this.fail(new Error('the upstream closed the connection')))
+    const heard = {
+      data: (bytes: Buffer) => this.#read(bytes),
+      end: () => this.#ended(),
+      error: (error: Error) => this.fail(error),
+      close: () => this.fail(new Error('the upstream closed the connection')),
+    }
+    for (const [event, listener] of Object.entries(heard)) socket.on(event, listener)
+    this.#letGo = () => {
+      for (const [event, listener] of Object.entries(heard)) socket.off(event, listener)
+    }
   }
 
   get usable(): boolean {
@@ -73,7 +85,7 @@ export class Connection {
   send(request: UpstreamRequest, handler: ResponseHandler): void {
     const turn = new Turn(this, this.#socket, request, handler)
     this.#turn = turn
-    this.deadline = Date.now() + request.responseTimeout
+    this.#expect(turn)
     handler.onStart(turn)
     // The client may have left by then.
     if (this.#turn !== turn) return
@@ -85,14 +97,18 @@ export class Connection {
     if (request.body !== undefined) this.#sendBody(turn, request.body)
   }
 
-  /** The deadline has passed. A client that does not read is not the upstream's fault, so a pause stops the clock. */
+  /**
+   * The deadline has passed. A client that does not read is not the upstream's fault, so a pause stops the clock;
+   * nor is one that does not send the rest of its body.
+   */
   expire(): void {
     const turn = this.#turn
     if (turn === undefined) return void this.#socket.destroy()
     const { responseTimeout, idleTimeout } = turn.request
     if (turn.paused) this.deadline = Date.now() + idleTimeout
-    else if (turn.head === undefined) this.fail(new ResponseTimeout('UPSTREAM_NO_RESPONSE', responseTimeout))
-    else this.fail(new ResponseTimeout('UPSTREAM_IDLE', idleTimeout))
+    else if (turn.head !== undefined) this.fail(new ResponseTimeout('UPSTREAM_IDLE', idleTimeout))
+    else if (turn.owes) this.fail(new ResponseTimeout('UPSTREAM_NO_RESPONSE', responseTimeout))
+    else this.fail(new GatehouseError('request_timeout', `no byte of the body for ${idleTimeout} ms`))
   }
 
   /** Ends the connection, and the exchange on it if there is one. */
@@ -132,15 +148,26 @@ export class Connection {
     if (end === -1) return nothing
     const head = readHead(known.toString('latin1', 0, end), turn.request.method)
     const rest = known.subarray(end + emptyLine.length)
-    if (head.status === 101) throw new ProtocolFault('a switch of protocols that nobody asked for')
-    if (head.status < 200) turn.handler.onInterim(head.status, head.headers)
+    if (head.status === 101) this.#switch(turn, head, rest)
+    else if (head.status < 200) turn.handler.onInterim(head.status, head.headers)
     else this.#begin(turn, head)
-    return rest
+    return head.status === 101 ? nothing : rest
+  }
+
+  #switch(turn: Turn, { headers }: ReceivedHead, early: Buffer): void {
+    if (turn.request.upgrade !== true)
+      throw new ProtocolFault('a switch of protocols that nobody asked for')
+    if (String(headers.upgrade).toLowerCase() !== 'websocket')
+      throw new ProtocolFault(`a switch to ${headers.upgrade}`)
+    turn.handler.onSwitch(headers, this.#socket, early)
+    this.#turn = undefined
+    this.deadline = Number.POSITIVE_INFINITY
+    this.#letGo()
   }
 
   #begin(turn: Turn, head: ReceivedHead): void {
     turn.head = head
-    this.deadline = Date.now() + turn.request.idleTimeout
+    this.#expect(turn)
     if (typeof head.framing === 'number') turn.left = head.framing
     if (head.framing === 'chunked')
       turn.chunks = createChunkReader((chunk) => this.isFor(turn) && turn.handler.onBody(chunk))
@@ -149,7 +176,7 @@ export class Connection {
   }
 
   #readBody(turn: Turn, head: ReceivedHead, bytes: Buffer): Buffer {
-    this.deadline = Date.now() + turn.request.idleTimeout
+    this.#expect(turn)
     if (turn.chunks !== undefined) {
       const used = turn.chunks.feed(bytes, 0)
       if (used === -1 || !this.isFor(turn)) return nothing
@@ -192,6 +219,12 @@ export class Connection {
       )
   }
 
+  /** From now on, whoever has to act next has its time for it. */
+  #expect(turn: Turn): void {
+    const { responseTimeout, idleTimeout } = turn.request
+    this.deadline = Date.now() + (turn.head === undefined && turn.owes ? responseTimeout : idleTimeout)
+  }
+
   #sendBody(turn: Turn, body: Readable): void {
     const { framing } = turn.request
     let sent = 0
@@ -200,10 +233,15 @@ export class Connection {
       sent += chunk.length
       if (typeof framing === 'number' && sent > framing)
         return this.fail(new Error('a body longer than its Content-Length'))
-      this.deadline = Date.now() + turn.request.responseTimeout
-      if (this.#write(chunk, framing === 'chunked')) return
+      turn.blocked = !this.#write(chunk, framing === 'chunked')
+      this.#expect(turn)
+      if (!turn.blocked) return
       body.pause()
-      this.#socket.once('drain', () => body.resume())
+      this.#socket.once('drain', () => {
+        turn.blocked = false
+        if (this.isFor(turn)) this.#expect(turn)
+        body.resume()
+      })
     })
     body.once('end', () => {
       if (!this.isFor(turn)) return
@@ -211,6 +249,7 @@ export class Connection {
         return this.fail(new Error('a body shorter than its Content-Length'))
       if (framing === 'chunked') this.#socket.write('0\r\n\r\n', 'latin1')
       turn.sent = true
+      this.#expect(turn)
     })
     body.once('error', (error) => this.isFor(turn) && this.fail(error))
     body.once(
@@ -241,6 +280,8 @@ class Turn implements Flow {
   chunks: ChunkReader | undefined
   left = 0
   sent: boolean
+  /** The upstream does not take what has come of the body. */
+  blocked = false
   paused = false
 
   constructor(connection: Connection, socket: Socket, request: UpstreamRequest, handler: ResponseHandler) {
@@ -249,6 +290,10 @@ class Turn implements Flow {
     this.request = request
     this.handler = handler
     this.sent = request.body === undefined
+  }
+  /** It is the upstream that has to act next. */
+  get owes(): boolean {
+    return this.sent || this.blocked
   }
   pause(): void {
     if (!this.#connection.isFor(this)) return

@@ -10,13 +10,15 @@ export interface UpstreamRequest {
   readonly body: Readable | undefined
   /** Bytes of the body, or `chunked`, or `none`. */
   readonly framing: number | 'chunked' | 'none'
-  /** Milliseconds until the head of the response, and between bytes of its body. */
+  /** A WebSocket handshake: the upstream may switch protocols. Has no body. */
+  readonly upgrade?: boolean
+  /** Milliseconds until the head of the response, and between bytes of either body. */
   readonly responseTimeout: number
   readonly idleTimeout: number
 }
 
 /** A request that cannot be written as it is. */
-export class UnwritableRequest extends Error {
+class UnwritableRequest extends Error {
   readonly code = 'UPSTREAM_UNWRITABLE'
 }
 
