@@ -1,5 +1,6 @@
 import cluster, { type Worker } from 'node:cluster'
 import { fileURLToPath } from 'node:url'
+import { rescueConnections } from './rescue.ts'
 
 /** A worker process, and the moment at which it has loaded its code and listens to messages. */
 export interface Forked {
@@ -34,5 +35,6 @@ const workerFile = fileURLToPath(
 function forkNow(): Forked {
   cluster.setupPrimary({ exec: workerFile, args: [], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
   const worker = cluster.fork()
+  rescueConnections(worker)
   return { worker, here: new Promise((resolve) => worker.once('message', () => resolve())) }
 }

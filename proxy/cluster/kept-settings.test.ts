@@ -30,7 +30,7 @@ const changes: [string, string, string[]][] = [
   ],
   ['the admin port', `admin: { port: 1 }\n${base}`, ['admin']],
   ['the number of workers', `workers: 3\n${base}`, ['workers']],
-  ['a redirect', base.replace('8080 }', '8080, redirect: devices }'), []],
+  ['a public port', base.replace('8080 }', '8080, publicPort: 80 }'), []],
   ['a limit', `limits: { headerCount: 20 }\n${base}`, []],
   ['a route', base.replace('all', 'everything'), []],
 ]
@@ -51,11 +51,7 @@ for (const [what, text, expected] of changes) {
 
 test('what is about a listener and not about its socket follows the file', async () => {
   const kept = keptSettings(await load(base))
-  const { config } = withKept(
-    await load(base.replace('8080 }', '9, redirect: devices, publicPort: 80 }')),
-    kept,
-  )
-  assert.equal(config.listeners.http?.redirect, 'devices')
+  const { config } = withKept(await load(base.replace('8080 }', '9, publicPort: 80 }')), kept)
   assert.equal(config.listeners.http?.publicPort, 80)
   assert.equal(config.listeners.http?.port, 8080)
 })

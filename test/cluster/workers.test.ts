@@ -37,14 +37,14 @@ test('a worker that is killed under load costs what was in flight there, and is 
   const upstream = await startUpstream(t)
   const gatehouse = await served(t, `  - { name: all, to: "${upstream.url}" }`, { workers: 2 })
   const [victim, other] = gatehouse.workers() as [number, number]
-  const outcomes: boolean[] = []
+  const outcomes: string[] = []
   let asking = true
   const asker = async (): Promise<void> => {
     while (asking)
       outcomes.push(
         await request(gatehouse.url).then(
-          ({ status }) => status === 200,
-          () => false,
+          ({ status }) => String(status),
+          ({ code, name }) => String(code ?? name),
         ),
       )
   }
@@ -56,9 +56,14 @@ test('a worker that is killed under load costs what was in flight there, and is 
   await eventually(async () => (await gatehouse.readiness()).reasons.length === 0, { timeout: 15_000 })
   asking = false
   await Promise.all(askers)
-  // Eight askers have eight requests in flight, so no more than that can have been lost.
-  assert.ok(outcomes.filter((well) => !well).length <= 8)
-  assert.equal(outcomes.at(-1), true)
+  // Eight askers have eight requests in flight, so no more than that can have been lost; and those that were
+  // learn it at once. A connection that the victim was handed and never took is served by the other.
+  const lost = outcomes.filter((outcome) => outcome !== '200')
+  assert.ok(lost.length <= 8, lost.join())
+  assert.deepEqual(
+    [...new Set(lost)].filter((how) => how !== 'ECONNRESET'),
+    [],
+  )
   assert.ok(gatehouse.workers().includes(other))
   await gatehouse.said(/a worker has ended and is replaced.*SIGKILL/)
   assert.ok(requestsIn(await gatehouse.metrics()) >= countedBefore)
