@@ -10,6 +10,7 @@ import type { Facts } from './facts.ts'
 import type { Destination, Route } from './match/route.ts'
 import type { RouteTable } from './match/route-table.ts'
 import { askPolicies, type Decision } from './policies/ask.ts'
+import type { HeaderEntry } from './policies/policy.ts'
 import { relay } from './relay/relay.ts'
 import { listenerRedirect } from './respond/redirect.ts'
 import { fieldsOf, refuse, refuseError, respond } from './respond/respond.ts'
@@ -135,9 +136,16 @@ function passes(exchange: Exchange, decision: Decision): boolean {
         policy: decision.policy,
         reason: decision.reason,
         message: decision.message,
+        retryAfter: retryAfterIn(decision.responseHeaders),
       })
       return false
   }
+}
+
+/** Seconds, as the refusal itself says: the page and its field must not name two times. */
+function retryAfterIn(headers: readonly HeaderEntry[]): number | undefined {
+  const said = headers.findLast(([name]) => name.toLowerCase() === 'retry-after')?.[1]
+  return said !== undefined && /^\d+$/.test(said) ? Number(said) : undefined
 }
 
 /** The one finish: of a response, a refusal, an abort, and a tunnel. */
