@@ -6,7 +6,7 @@ import { answerClientError } from './client-error.ts'
 import type { Acceptance, Connection, Limits } from './connection.ts'
 import { isClearCoding } from './framing.ts'
 import type { ClientResponse, Serve } from './incoming.ts'
-import { answerShortly } from './short-answer.ts'
+import { answerShortly, endSoon } from './short-answer.ts'
 import { isHandshake, responseOnSocket, wantsWebSocket } from './upgrade.ts'
 
 /** HTTP/1.1 on connections that others have accepted and, where it is due, decrypted. */
@@ -104,8 +104,9 @@ export function createHttp1(acceptance: Acceptance, serve: Serve): Http1 {
   })
   server.on('upgrade', (request, socket, head) => {
     const connection = connections.get(socket)
-    const response = connection && responseOnSocket(request, socket)
-    if (connection === undefined || response === undefined) return void socket.destroy()
+    if (connection === undefined) return void socket.destroy()
+    const response = responseOnSocket(request, socket)
+    if (response === undefined) return endAfterAnswer(connection, socket)
     const fault = hasTooManyFields(request)
       ? 'headers_too_large'
       : isHandshake(request)
@@ -143,6 +144,15 @@ export function createHttp1(acceptance: Acceptance, serve: Serve): Http1 {
 }
 
 // --- Internal ---
+
+/** A handshake behind a request that is still being answered: the two answers would mix, so it gets none. */
+function endAfterAnswer({ response }: Connection, socket: Duplex): void {
+  if (response === undefined || response.writableFinished) return void socket.destroy()
+  response.shouldKeepAlive = false
+  response.once('finish', () => endSoon(socket))
+  // Nobody else reads it any more, and who does not read is not told that the client has gone.
+  socket.resume().once('end', () => socket.destroy())
+}
 
 function timeouts(limits: Limits): {
   headersTimeout: number

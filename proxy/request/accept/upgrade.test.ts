@@ -125,12 +125,25 @@ test('a client that leaves while nobody has decided is noticed, however it leave
   }
 })
 
-test('a handshake behind a request that is still being answered does not mix the two', async (t) => {
+test('behind a request that is still being answered a handshake gets no answer, and the request gets its own', async (t) => {
+  const open = await listening(t, {
+    serve: ({ response }) => void setTimeout(() => (response as ServerResponse).end('first'), 50),
+  })
+  const get = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
+  const reply = await rawRequest(open.port('http'), get + handshake, { until: /never/ })
+  assert.deepEqual([reply.statuses, reply.ended], [[200], true])
+  assert.match(reply.text, /first$/)
+  assert.equal(open.arrived.length, 1)
+})
+
+test('a client that leaves before that answer is noticed', async (t) => {
   const waiting: Incoming[] = []
   const open = await listening(t, { serve: (incoming) => void waiting.push(incoming) })
-  const get = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
-  const reply = await rawRequest(open.port('http'), get + handshake)
-  assert.deepEqual([reply.text, reply.ended], ['', true])
-  assert.equal(waiting.length, 1)
-  assert.equal(waiting[0]?.response.destroyed, true)
+  const socket = await rawConnect(open.port('http'))
+  socket.write(`GET / HTTP/1.1\r\nHost: a\r\n\r\n${handshake}`)
+  const { response } = await eventually(() => waiting.pop())
+  const closed = once(response, 'close')
+  socket.destroy()
+  await closed
+  await eventually(() => open.connections().length === 0)
 })
