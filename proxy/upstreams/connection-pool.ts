@@ -1,9 +1,6 @@
 import { readFileSync } from 'node:fs'
-import http from 'node:http'
-import https from 'node:https'
 import net from 'node:net'
 import { resolve } from 'node:path'
-import type { Duplex } from 'node:stream'
 import tls from 'node:tls'
 import type { UpstreamConfig } from '../config/schema.ts'
 import { Connection, type ResponseHandler } from './http1/connection.ts'
@@ -16,8 +13,6 @@ import type { UpstreamRequest } from './http1/request-head.ts'
 export interface ConnectionPool {
   /** Sends a request on an idle connection or a new one; waits in line if there are too many. */
   send(request: UpstreamRequest, handler: ResponseHandler): void
-  /** Sends the head of an upgrade. The caller listens for `upgrade`, `response` and `error`. */
-  openTunnel(path: string, headers: readonly string[]): http.ClientRequest
   /** Ends every connection, and what is on them. */
   close(): void
 }
@@ -31,13 +26,18 @@ const keepIdleFor = 4_000
 export function openPool(address: TargetAddress, config: UpstreamConfig, folder: string): ConnectionPool {
   const connect = connectorFor(address, config, folder)
   const open = new Set<Connection>()
+  /** Connections of handshakes, and of tunnels as long as nobody has switched. They are beside the others. */
+  const handshakes = new Set<Connection>()
   const idle: Connection[] = []
-  const waiting: { request: UpstreamRequest; handler: ResponseHandler }[] = []
+  const waiting: Waiter[] = []
   let connecting = 0
 
   const clock = setInterval(() => {
     const now = Date.now()
     for (const connection of open) if (connection.deadline <= now) connection.expire()
+    for (const connection of handshakes) if (connection.deadline <= now) connection.expire()
+    while (waiting[0] !== undefined && waiting[0].until <= now)
+      waiting.shift()?.handler.onFailure(lineTimeout(config.connectTimeout))
   }, clockTick).unref()
 
   const onIdle = (connection: Connection): void => {
@@ -49,49 +49,88 @@ export function openPool(address: TargetAddress, config: UpstreamConfig, folder:
     idle.push(connection)
   }
 
+  /** Whatever frees a place wakes the next in line: a connection that closes, and one that never came to be. */
+  const wakeNext = (): void => {
+    while (open.size + connecting < config.connections) {
+      const next = waiting.shift()
+      if (next === undefined) return
+      sendOnNew(next.request, next.handler)
+    }
+  }
+
   const sendOnNew = (request: UpstreamRequest, handler: ResponseHandler): void => {
     connecting++
-    connect((connected) => {
+    const coming = connect(({ error, socket }) => {
       connecting--
-      if (connected.error !== undefined) return handler.onFailure(connected.error)
-      const { socket } = connected
+      if (error !== undefined) {
+        handler.onFailure(error)
+        return wakeNext()
+      }
       const connection = new Connection(socket, onIdle)
       open.add(connection)
       socket.once('close', () => {
         open.delete(connection)
-        const waits = open.size + connecting < config.connections ? waiting.shift() : undefined
-        if (waits !== undefined) sendOnNew(waits.request, waits.handler)
+        wakeNext()
       })
       connection.send(request, handler)
+    })
+    handler.onWait((error) => coming.destroy(error))
+  }
+
+  const sendHandshake = (request: UpstreamRequest, handler: ResponseHandler): void => {
+    const coming = connect(({ error, socket }) => {
+      if (error !== undefined) return handler.onFailure(error)
+      const connection = new Connection(socket, () => void socket.destroy())
+      handshakes.add(connection)
+      socket.once('close', () => handshakes.delete(connection))
+      connection.send(request, handler)
+    })
+    handler.onWait((error) => coming.destroy(error))
+  }
+
+  const standInLine = (waiter: Waiter): void => {
+    waiting.push(waiter)
+    waiter.handler.onWait((error) => {
+      const at = waiting.indexOf(waiter)
+      if (at === -1) return
+      waiting.splice(at, 1)
+      waiter.handler.onFailure(error)
     })
   }
 
   return {
     send(request, handler) {
+      if (request.upgrade) return sendHandshake(request, handler)
       for (let connection = idle.pop(); connection !== undefined; connection = idle.pop()) {
         if (connection.usable) return connection.send(request, handler)
       }
       if (open.size + connecting < config.connections) sendOnNew(request, handler)
-      else waiting.push({ request, handler })
+      else standInLine({ request, handler, until: Date.now() + config.connectTimeout })
     },
-    openTunnel: (path, headers) => openTunnel(connect.options, path, headers, config.connectTimeout),
     close() {
       clearInterval(clock)
-      for (const connection of open) connection.fail(new Error('the upstream was closed'))
-      for (const { handler } of waiting.splice(0)) handler.onFailure(new Error('the upstream was closed'))
+      const closed = new Error('the upstream was closed')
+      for (const connection of [...open, ...handshakes]) connection.fail(closed)
+      for (const { handler } of waiting.splice(0)) handler.onFailure(closed)
     },
   }
 }
 
-type Connected = { error: Error } | { error?: undefined; socket: net.Socket }
-interface Connector {
-  (done: (connected: Connected) => void): void
-  readonly options: tls.ConnectionOptions & { path?: string }
+/** A request for which there is no connection. */
+interface Waiter {
+  readonly request: UpstreamRequest
+  readonly handler: ResponseHandler
+  /** Unix milliseconds. Reaching a target may take no longer in line than on the way. */
+  readonly until: number
 }
+
+type Connected = { error: Error; socket?: undefined } | { error?: undefined; socket: net.Socket }
+/** Answers the socket that is on its way; destroying it with an error tells `done` of that. */
+type Connector = (done: (connected: Connected) => void) => net.Socket
 
 /** Opens sockets to a target, with its TLS settings read once, within the time that the upstream allows. */
 function connectorFor(address: TargetAddress, config: UpstreamConfig, folder: string): Connector {
-  const options: Connector['options'] =
+  const options: tls.ConnectionOptions & { path?: string } =
     address.socketPath === undefined
       ? { host: address.host, port: address.port }
       : { path: address.socketPath }
@@ -103,7 +142,7 @@ function connectorFor(address: TargetAddress, config: UpstreamConfig, folder: st
       ALPNProtocols: ['http/1.1'],
     })
   }
-  const connect = (done: (connected: Connected) => void): void => {
+  return (done) => {
     const socket = address.secure ? tls.connect(options) : net.connect(options as net.NetConnectOpts)
     socket.setNoDelay(true)
     const timer = setTimeout(
@@ -120,38 +159,16 @@ function connectorFor(address: TargetAddress, config: UpstreamConfig, folder: st
       socket.off('error', failed)
       done({ socket })
     })
+    return socket
   }
-  return Object.assign(connect, { options })
-}
-
-function openTunnel(
-  options: Connector['options'],
-  path: string,
-  headers: readonly string[],
-  limit: number,
-): http.ClientRequest {
-  const { path: socketPath, ...rest } = options
-  const request = ('ALPNProtocols' in options ? https : http).request({
-    ...rest,
-    socketPath,
-    agent: false,
-    method: 'GET',
-    path,
-    headers,
-    setHost: false,
-  })
-  const timer = setTimeout(() => request.destroy(connectTimeout(limit)), limit)
-  request.once('socket', (socket: Duplex & { connecting?: boolean }) => {
-    if (socket.connecting) socket.once('connect', () => clearTimeout(timer))
-    else clearTimeout(timer)
-  })
-  request.once('close', () => clearTimeout(timer))
-  request.end()
-  return request
 }
 
 function connectTimeout(limit: number): Error {
   return Object.assign(new Error(`no connection within ${limit} ms`), { code: 'UPSTREAM_CONNECT_TIMEOUT' })
+}
+
+function lineTimeout(limit: number): Error {
+  return Object.assign(new Error(`no free connection within ${limit} ms`), { code: 'UPSTREAM_FULL' })
 }
 
 /** Where a target is, read from `http://host:port`, `https://host:port` or `unix:/path`. */

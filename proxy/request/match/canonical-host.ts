@@ -6,17 +6,19 @@
  */
 export function canonicalHost(authority: string): string | undefined {
   if (authority.length > 260) return undefined
-  if (simpleHost.test(authority)) return authority
+  if (authority.length <= mostLength && simpleHost.test(authority)) return authority
   const found = hostAndPort.exec(authority)
   if (!found) return undefined
   if (found[2] !== undefined && Number(found[2]) > 65535) return undefined
   const host = (found[1] as string).toLowerCase()
   const name = host.endsWith('.') ? host.slice(0, -1) : host
-  if (name === '' || name.includes('..') || name.length > 253) return undefined
+  if (name === '' || name.includes('..') || name.length > mostLength) return undefined
   // An empty label first or last; of `app..` one dot is still there.
   if (name.startsWith('.') || name.endsWith('.')) return undefined
   return name
 }
 
+/** Bytes of a name (RFC 1035 §2.3.4). */
+const mostLength = 253
 const simpleHost = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?){0,9}$/
 const hostAndPort = /^(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9_.-]+)(?::(\d{1,5}))?$/

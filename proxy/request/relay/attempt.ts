@@ -16,6 +16,8 @@ export interface Relay {
   readonly framing: Framing
   /** The request's body, if it has one. One for all attempts: a second reader would steal from the first. */
   readonly body: Readable | undefined
+  /** The client was told to send its body (RFC 9110 §10.1.1). Once, however many targets are asked. */
+  invited: boolean
   readonly tried: Target[]
   readonly retried: (service: string) => void
 }

@@ -18,6 +18,7 @@ export function readFailure(error: unknown): Failure {
   if (code.startsWith('CERT_') || code.startsWith('ERR_TLS_') || certificateFaults.has(code))
     return { code: 'upstream_tls', nothingSent: true, detail }
   if (code === 'UPSTREAM_NO_RESPONSE') return { code: 'upstream_timeout', nothingSent: false, detail }
+  if (code === 'UPSTREAM_FULL') return { code: 'upstream_full', nothingSent: true, detail }
   if (code === 'UPSTREAM_UNWRITABLE') return { code: 'bad_request', nothingSent: true, detail }
   return { code: 'upstream_broken', nothingSent: false, detail }
 }

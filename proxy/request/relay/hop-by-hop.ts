@@ -25,15 +25,11 @@ export function isHopByHop(lowerCaseName: string): boolean {
  * that sends `Connection: x-forwarded-for` removes only what it sent itself.
  */
 export function namedInConnection(connection: string | readonly string[] | undefined): ReadonlySet<string> {
-  if (
-    connection === undefined ||
-    connection === 'keep-alive' ||
-    connection === 'close' ||
-    connection === 'Keep-Alive'
-  )
+  const said = typeof connection === 'object' ? connection.join(',') : connection
+  if (said === undefined || said === '' || said === 'keep-alive' || said === 'close' || said === 'Keep-Alive')
     return none
   const names = new Set<string>()
-  for (const token of [connection].flat().join(',').split(',')) names.add(token.trim().toLowerCase())
+  for (const token of said.split(',')) names.add(token.trim().toLowerCase())
   return names
 }
 

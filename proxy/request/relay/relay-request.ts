@@ -1,11 +1,14 @@
 import type { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Writable } from 'node:stream'
 import { GatehouseError } from '../../errors.ts'
 import type { Flow, ResponseHandler } from '../../upstreams/http1/connection.ts'
 import type { ReceivedFields } from '../../upstreams/http1/received-head.ts'
 import type { Target } from '../../upstreams/upstream.ts'
 import { explainOverload } from '../accept/admission.ts'
+import type { Exchange } from '../exchange.ts'
 import { beginResponse, cutShort, refuse } from '../respond/respond.ts'
+import { keepOneOfEach } from '../respond/single-valued.ts'
 import type { Outcome, Relay } from './attempt.ts'
 import { readFailure } from './failure.ts'
 import { isHopByHop, namedInConnection } from './hop-by-hop.ts'
@@ -29,32 +32,44 @@ export function relayRequest(relay: Relay, target: Target, outcome: Outcome): vo
   )
 }
 
+/** Takes over both sockets once the upstream has switched protocols. May throw; then the exchange is refused. */
+type Switched = (headers: ReceivedFields, upstream: Socket, early: Buffer) => void
+
 /** An upstream that sends interim responses for ever is cut off after this many. */
 const mostInterim = 16
 
 /** Carries the response back: nothing stands between the upstream's socket and the client's. */
-class ResponseRelay implements ResponseHandler {
+export class ResponseRelay implements ResponseHandler {
   readonly #relay: Relay
   readonly #outcome: Outcome
+  readonly #switched: Switched | undefined
   #sentAt = 0
   #flow: Flow | undefined
   #output: Writable | undefined
   #interim = 0
   #stalled: NodeJS.Timeout | undefined
 
-  constructor(relay: Relay, outcome: Outcome) {
+  constructor(relay: Relay, outcome: Outcome, switched?: Switched) {
     this.#relay = relay
     this.#outcome = outcome
+    this.#switched = switched
+  }
+
+  onWait(cancel: (error: Error) => void): void {
+    const { exchange } = this.#relay
+    exchange.onClientGone = () => cancel(new Error('the client has gone'))
   }
 
   onStart(flow: Flow): void {
-    const { exchange } = this.#relay
+    const { exchange, body } = this.#relay
     this.#flow = flow
     this.#sentAt = performance.now()
     exchange.onClientGone = () => flow.abort(new Error('the client has gone'))
     if (exchange.finished || exchange.response.destroyed) return flow.abort(new Error('the client has gone'))
     // The client's body is asked for only now: every policy has passed and a connection is there.
-    if (exchange.expectsContinue && exchange.attempts === 1) exchange.response.writeContinue()
+    if (!exchange.expectsContinue || body === undefined || this.#relay.invited) return
+    this.#relay.invited = true
+    exchange.response.writeContinue()
   }
 
   onInterim(status: number, headers: ReceivedFields): void {
@@ -62,20 +77,16 @@ class ResponseRelay implements ResponseHandler {
       return this.#flow?.abort(
         new GatehouseError('upstream_broken', `more than ${mostInterim} interim responses`),
       )
-    const { exchange } = this.#relay
-    const response = exchange.response as ServerResponse
-    if (status === 102 && exchange.request.httpVersionMajor === 1) response.writeProcessing()
-    if (status === 103 && headers.link !== undefined) response.writeEarlyHints({ link: headers.link })
+    sendInterim(this.#relay.exchange, status, headers)
   }
 
   onHead(status: number, received: ReceivedFields): void {
     const { exchange, route, facts } = this.#relay
     // HTTP/2 cannot carry other statuses.
     if (status > 599) return this.#flow?.abort(new GatehouseError('upstream_broken', `status ${status}`))
-    exchange.upstreamStatus = status
-    exchange.upstreamDuration = performance.now() - this.#sentAt
-    this.#outcome.answered()
-    removeHopByHop(received)
+    this.#answered(status, received)
+    // A length of no body makes the next response pass for the body (RFC 9110 §8.6).
+    if (status === 204) delete received['content-length']
     rewriteResponse(exchange, route, facts, received)
     if (String(received['content-type']).startsWith('text/event-stream')) {
       if (exchange.admission?.enterStream(exchange) === false)
@@ -107,9 +118,23 @@ class ResponseRelay implements ResponseHandler {
   onEnd(trailers: ReceivedFields): void {
     const { response } = this.#relay.exchange
     this.#outcome.ended()
-    for (const name in trailers)
-      if (!isHopByHop(name)) response.addTrailers({ [name]: trailers[name] } as Record<string, string>)
+    for (const name in trailers) if (isHopByHop(name) || neverTrailers.has(name)) delete trailers[name]
+    keepOneOfEach(trailers)
+    for (const name in trailers) response.addTrailers({ [name]: trailers[name] } as Record<string, string>)
     this.#output?.end()
+  }
+
+  onSwitch(headers: ReceivedFields, upstream: Socket, early: Buffer): void {
+    this.#answered(101, headers)
+    this.#switched?.(headers, upstream, early)
+  }
+
+  #answered(status: number, headers: ReceivedFields): void {
+    const { exchange } = this.#relay
+    exchange.upstreamStatus = status
+    exchange.upstreamDuration = performance.now() - this.#sentAt
+    this.#outcome.answered()
+    removeHopByHop(headers)
   }
 
   onFailure(error: Error): void {
@@ -121,6 +146,39 @@ class ResponseRelay implements ResponseHandler {
     // Cut short upstream is cut short here: ending it properly would make half a body look whole.
     exchange.detail = `cut short: ${error.message}`
     cutShort(exchange)
+  }
+}
+
+/** Fields that frame, route or authenticate come too late in a trailer, and are believed by some (RFC 9110 §6.5.1). */
+const neverTrailers = new Set([
+  'age',
+  'authorization',
+  'cache-control',
+  'content-encoding',
+  'content-length',
+  'content-range',
+  'content-type',
+  'date',
+  'expires',
+  'host',
+  'location',
+  'retry-after',
+  'set-cookie',
+  'vary',
+  'warning',
+  'www-authenticate',
+])
+
+/** 102 and 103 as they came. HTTP/1.0 knows none (RFC 9110 §15.2), and 100 is ours to say. */
+function sendInterim({ request, response }: Exchange, status: number, { link }: ReceivedFields): void {
+  if (request.httpVersion === '1.0' || response.destroyed) return
+  try {
+    if (status === 103 && link !== undefined) (response as ServerResponse).writeEarlyHints({ link })
+    else if (status !== 102) return
+    else if ('stream' in request) request.stream.additionalHeaders({ ':status': 102 })
+    else (response as ServerResponse).writeProcessing()
+  } catch {
+    // A hint that cannot be passed on is no reason to lose the response.
   }
 }
 

@@ -1,15 +1,15 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import type { ReceivedFields } from '../../upstreams/http1/received-head.ts'
 import type { Target } from '../../upstreams/upstream.ts'
 import type { Exchange } from '../exchange.ts'
 import type { ResponseHead } from '../policies/policy.ts'
-import { beginResponse, fieldsOf, refuseError } from '../respond/respond.ts'
+import { fieldsOf } from '../respond/respond.ts'
 import type { Outcome, Relay } from './attempt.ts'
-import { readFailure } from './failure.ts'
-import { isHopByHop } from './hop-by-hop.ts'
+import { ResponseRelay } from './relay-request.ts'
 import { requestHeadersFor } from './request-headers.ts'
-import { rewriteResponse, upstreamHost, upstreamPath } from './rewrite.ts'
+import { upstreamHost, upstreamPath } from './rewrite.ts'
 
 /**
  * Relays a WebSocket handshake, and once the upstream has switched, bytes both ways. Frames are not looked at.
@@ -18,6 +18,7 @@ import { rewriteResponse, upstreamHost, upstreamPath } from './rewrite.ts'
  */
 export function relayTunnel(relay: Relay, target: Target, outcome: Outcome, head: Buffer): void {
   const { exchange, route, facts } = relay
+  const { response: responseTimeout, idle: idleTimeout } = route.config.timeouts
   const headers = requestHeadersFor(
     exchange,
     route,
@@ -26,57 +27,16 @@ export function relayTunnel(relay: Relay, target: Target, outcome: Outcome, head
   )
   // Some desktop servers compare field names with their case, so the ones we write are written as they are known.
   headers.push('Connection', 'Upgrade', 'Upgrade', 'websocket')
-  let request: ReturnType<Target['pool']['openTunnel']>
-  try {
-    request = target.pool.openTunnel(upstreamPath(route, facts, exchange.prefix), asKnown(headers))
-  } catch (error) {
-    outcome.ended()
-    return outcome.failed({ ...readFailure(error), code: 'bad_request' })
-  }
-  const sentAt = performance.now()
-  const timer = setTimeout(
-    () =>
-      request.destroy(
-        Object.assign(new Error('no answer to the handshake'), { code: 'UPSTREAM_NO_RESPONSE' }),
-      ),
-    route.config.timeouts.response,
+  const path = upstreamPath(route, facts, exchange.prefix)
+  const handshake = { method: 'GET', path, headers: asKnown(headers), upgrade: true } as const
+  target.pool.send(
+    { ...handshake, body: undefined, framing: 'none', responseTimeout, idleTimeout },
+    new ResponseRelay(relay, outcome, (received, upstream, early) => {
+      openTunnel(relay, received, upstream, outcome)
+      if (early.length > 0) exchange.upgrade?.socket.write(early)
+      if (head.length > 0) upstream.write(head)
+    }),
   )
-  const answered = (response: IncomingMessage): void => {
-    clearTimeout(timer)
-    exchange.upstreamStatus = response.statusCode
-    exchange.upstreamDuration = performance.now() - sentAt
-    outcome.answered()
-  }
-  exchange.onClientGone = () => request.destroy()
-  request.once('close', () => clearTimeout(timer))
-  request.on('error', (error) => {
-    outcome.ended()
-    if (exchange.response.headersSent) exchange.response.destroy()
-    else outcome.failed(readFailure(error))
-  })
-  request.once('upgrade', (response, upstream: Socket, early: Buffer) => {
-    answered(response)
-    if (response.headers.upgrade?.toLowerCase() !== 'websocket') {
-      upstream.destroy()
-      outcome.ended()
-      return outcome.failed({
-        code: 'upstream_broken',
-        nothingSent: false,
-        detail: `switched to ${response.headers.upgrade}`,
-      })
-    }
-    try {
-      openTunnel(relay, response, upstream, { toUpstream: head, toClient: early }, outcome)
-    } catch (error) {
-      upstream.destroy()
-      outcome.ended()
-      refuseError(exchange, error)
-    }
-  })
-  request.once('response', (response) => {
-    answered(response)
-    relayRefusal(relay, response, outcome)
-  })
 }
 
 /** Canonical spelling of the fields of a handshake; clients of HTTP/1.1 may send any. */
@@ -98,39 +58,17 @@ const spelling = new Map(
   ].map((name) => [name.toLowerCase(), name]),
 )
 
-function relayRefusal(relay: Relay, response: IncomingMessage, outcome: Outcome): void {
-  const { exchange, route, facts } = relay
-  const headers = Object.assign(Object.create(null), response.headers)
-  for (const name of Object.keys(headers)) if (isHopByHop(name)) delete headers[name]
-  rewriteResponse(exchange, route, facts, headers)
-  response.once('close', () => outcome.ended())
-  response.on('error', () => exchange.response.destroy())
-  response.on('data', (chunk: Buffer) => {
-    exchange.bytesSent += chunk.length
-  })
-  response.once('aborted', () => exchange.response.destroy())
-  const status = response.statusCode ?? 502
-  response.pipe(beginResponse(exchange, { status: status >= 200 && status <= 599 ? status : 502, headers }))
-}
-
-function openTunnel(
-  relay: Relay,
-  answer: IncomingMessage,
-  upstream: Socket,
-  early: { toUpstream: Buffer; toClient: Buffer },
-  outcome: Outcome,
-): void {
+function openTunnel(relay: Relay, received: ReceivedFields, upstream: Socket, outcome: Outcome): void {
   const { exchange, route } = relay
   const client = exchange.upgrade?.socket as Socket
-  const head = switchingHead(relay, answer)
+  if (client.destroyed) throw new Error('the client has gone')
+  const head = switchingHead(relay, received)
   exchange.kind = 'websocket'
   exchange.status = 101
   exchange.onClientGone = undefined
   // From here on the socket speaks another protocol, and the response that could have refused is let go.
   ;(exchange.response as ServerResponse).detachSocket(client)
   client.write(head, 'latin1')
-  if (early.toClient.length > 0) upstream.unshift(early.toClient)
-  if (early.toUpstream.length > 0) client.unshift(early.toUpstream)
   joinSockets(client, upstream, route.config.timeouts.idle)
   const { bytesRead, bytesWritten } = client
   let open = 2
@@ -146,17 +84,19 @@ function openTunnel(
 }
 
 /** The head that tells the client of the switch: the upstream's, with what policies add and change. */
-function switchingHead({ exchange, route, facts }: Relay, answer: IncomingMessage): string {
-  const raw = answer.rawHeaders
-  const received: [string, string][] = []
-  for (let i = 0; i < raw.length; i += 2) {
-    if (!isHopByHop((raw[i] as string).toLowerCase())) received.push([raw[i] as string, raw[i + 1] as string])
+function switchingHead({ exchange, route, facts }: Relay, received: ReceivedFields): string {
+  const head: ResponseHead = {
+    status: 101,
+    headers: Object.assign(received, fieldsOf(exchange.addedHeaders)),
   }
-  const head: ResponseHead = { status: 101, headers: fieldsOf([...received, ...exchange.addedHeaders]) }
   for (const editor of route.responseEditors) editor.editResponse?.(facts, head)
   let lines = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n'
   for (const [name, value] of Object.entries({ ...head.headers, 'x-request-id': exchange.id })) {
-    for (const one of [value].flat()) lines += `${spelling.get(name) ?? name}: ${one}\r\n`
+    for (const one of [value].flat()) {
+      // Nobody looks at these bytes after us, and a line break would end the field and begin one of somebody's choosing.
+      if (/[^\t\x20-\x7e\x80-\xff]/.test(one)) throw new Error(`a control character in ${name}`)
+      lines += `${spelling.get(name) ?? name}: ${one}\r\n`
+    }
   }
   return `${lines}\r\n`
 }

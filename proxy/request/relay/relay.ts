@@ -19,7 +19,8 @@ export function relay(exchange: Exchange, route: Route, facts: Facts, retried: R
     throw new GatehouseError('internal', 'middleware read the body of the request before it could be relayed')
   const body =
     framing === 'none' ? undefined : relayedBody(exchange, route.bodyLimit, route.config.minUploadRate)
-  attempt({ exchange, route, facts, upstream: destination.upstream, key, framing, body, tried: [], retried })
+  const { upstream } = destination
+  attempt({ exchange, route, facts, upstream, key, framing, body, invited: false, tried: [], retried })
 }
 
 /** The most targets that one exchange is offered to. */
@@ -53,11 +54,12 @@ function attempt(relay: Relay): void {
  */
 function failed(relay: Relay, target: Target, failure: Failure): void {
   const { exchange, upstream } = relay
-  target.lastError = failure.detail
   exchange.detail = failure.detail
   // A client that has gone is no fault of the target.
   if (exchange.finished || exchange.response.destroyed) return
-  if (failure.nothingSent && failure.code !== 'bad_request') markAway(target, failure.detail)
+  target.lastError = failure.detail
+  if (failure.nothingSent && failure.code !== 'bad_request' && failure.code !== 'upstream_full')
+    markAway(target, failure.detail)
   if (mayRepeat(relay, failure)) {
     relay.retried(upstream.name)
     return attempt(relay)

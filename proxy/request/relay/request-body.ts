@@ -43,6 +43,8 @@ export function relayedBody(exchange: Exchange, limit: number, minRate: number):
       clearInterval(timer)
       request.off('data', onData)
       request.off('end', onEnd)
+      // What still comes is thrown away: a client that reads only when it has sent all would never see its answer.
+      request.resume()
       callback(error)
     },
   })
@@ -68,6 +70,9 @@ export function relayedBody(exchange: Exchange, limit: number, minRate: number):
   request.on('data', onData)
   request.once('end', onEnd)
   request.once('aborted', () => body.destroy(new Error('the client left in the middle of its body')))
+  // It may break while no connection reads it yet, and nobody may be there to hear of it.
+  body.on('error', () => {})
+  exchange.response.once('close', () => body.destroy())
   request.pause()
   return body
 }

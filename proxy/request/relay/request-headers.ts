@@ -20,7 +20,7 @@ export function requestHeadersFor(
 ): RequestHeaders {
   const headers: RequestHeaders = ['Host', host]
   const raw = facts.headers.raw
-  const named = namedInConnection(facts.headers.get('connection'))
+  const named = namedInConnection(facts.headers.all('connection'))
   const verdicts = exchange.upstreamHeaders
   let cookies: string | undefined
   for (let i = 0; i < raw.length; i += 2) {

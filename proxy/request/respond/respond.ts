@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import { constants } from 'node:http2'
+import { constants, type ServerHttp2Stream } from 'node:http2'
 import type { Readable, Transform, Writable } from 'node:stream'
 import { type ErrorCode, errors, GatehouseError } from '../../errors.ts'
 import type { Exchange } from '../exchange.ts'
@@ -7,6 +7,7 @@ import type { Facts } from '../facts.ts'
 import type { Route } from '../match/route.ts'
 import type { HeaderEntry, ResponseHead, ResponseHeaders } from '../policies/policy.ts'
 import { prefersHtml, renderError } from './error-page.ts'
+import { keepOneOfEach } from './single-valued.ts'
 
 /** Fields that an HTTP/2 response may not carry (RFC 9113 §8.2.2). Setting one would throw. */
 const connectionFields = [
@@ -35,8 +36,12 @@ export function beginResponse(exchange: Exchange, head: ResponseHead): Writable 
     coding = applyPolicies(exchange, route, facts, head)
   }
   headers['x-request-id'] = exchange.id
-  if (exchange.request.httpVersionMajor === 2) for (const name of connectionFields) delete headers[name]
-  else if (!exchange.request.complete) lingerAfter(exchange)
+  keepOneOfEach(headers)
+  const { request } = exchange
+  if ('stream' in request) {
+    for (const name of connectionFields) delete headers[name]
+    if (!request.stream.endAfterHeaders && !request.complete) endStreamAfter(request.stream)
+  } else if (!request.complete) lingerAfter(exchange)
   exchange.status = head.status
   exchange.responseHeaders = headers
   ;(response as ServerResponse).writeHead(head.status, headers)
@@ -89,11 +94,38 @@ export function respondWithStream(exchange: Exchange, head: ResponseHead, body: 
     body.destroy()
     return void beginResponse(exchange, head).end()
   }
+  const output = beginResponse(exchange, head)
   body.on('data', (chunk: Buffer) => {
     exchange.bytesSent += chunk.length
+    if (output.write(chunk)) return
+    body.pause()
+    whenTaken(exchange, output, () => body.resume())
   })
-  body.pipe(beginResponse(exchange, head))
+  body.once('end', () => output.end())
 }
+
+/**
+ * Waits until the client has taken what was written. One that takes nothing for as long as its route allows
+ * silence is cut off: whoever asks for much and reads nothing would be held for ever.
+ */
+function whenTaken(exchange: Exchange, output: Writable, taken: () => void): void {
+  const { response, matched } = exchange
+  const timer = setTimeout(() => cutShort(exchange), matched?.config.timeouts.idle ?? patience)
+  const settled = (): void => {
+    clearTimeout(timer)
+    response.off('close', settled)
+    output.off('drain', drained)
+  }
+  const drained = (): void => {
+    settled()
+    taken()
+  }
+  response.once('close', settled)
+  output.once('drain', drained)
+}
+
+/** Milliseconds that a client may take nothing where no route says so. */
+const patience = 60_000
 
 export interface Refusal {
   /** For the log and `explain`; never sent. */
@@ -132,6 +164,8 @@ export function refuse(exchange: Exchange, code: ErrorCode, refusal: Refusal = {
   })
   const head: ResponseHead = { status: page.status, headers: { ...page.headers } }
   if (refusal.responseHeaders) setAll(head.headers, refusal.responseHeaders)
+  // Where the request ends is not known for sure, so nothing after it is read as another one.
+  if (code === 'framing_invalid') head.headers.connection = 'close'
   respond(exchange, head, page.body)
 }
 
@@ -140,8 +174,11 @@ export function refuse(exchange: Exchange, code: ErrorCode, refusal: Refusal = {
  * HTTP/1.1 (RFC 9112 §8), by resetting the stream over HTTP/2 (RFC 9113 §5.4.2).
  */
 export function cutShort({ request, response }: Exchange): void {
-  if ('stream' in request) request.stream.close(constants.NGHTTP2_INTERNAL_ERROR)
-  else response.destroy()
+  if ('stream' in request) return request.stream.close(constants.NGHTTP2_INTERNAL_ERROR)
+  const { socket } = request
+  // To HTTP/1.0 the end of the connection may be the end of the body, so it has to be no clean one. In TLS it is none.
+  if (request.httpVersionMinor === 0 && !('encrypted' in socket)) socket.resetAndDestroy()
+  response.destroy()
 }
 
 /** Ends an exchange that threw. What is no error of the catalogue is ours, and says nothing outside. */
@@ -192,4 +229,18 @@ function lingerAfter({ request, response }: Exchange): void {
     // A request whose response has been sent does not hear that its socket is closed.
     socket.once('close', over)
   })
+}
+
+/**
+ * The same over HTTP/2: once the response is whole, the rest of the request is not waited for (RFC 9113 §8.1).
+ * Otherwise a client that never ends its body would keep the exchange, and its connection from being idle.
+ */
+function endStreamAfter(stream: ServerHttp2Stream): void {
+  const end = (): void => {
+    if (stream.destroyed || stream.closed) return
+    // Not before END_STREAM has left: a reset would overtake it.
+    if (stream.state.localClose === 1) stream.close(constants.NGHTTP2_NO_ERROR)
+    else setTimeout(end, 50)
+  }
+  stream.once('finish', () => setImmediate(end))
 }
