@@ -41,6 +41,11 @@ export const endpoints: readonly Endpoint[] = [
     answer: async (source) => json({ routes: await source.routes() }),
   },
   {
+    path: '/v1/upstreams',
+    title: 'Targets: who has announced itself, and how each of them is',
+    answer: async (source) => json({ targets: await source.upstreams() }),
+  },
+  {
     path: '/v1/certificates',
     title: 'Certificates, and when they end',
     async answer(source) {

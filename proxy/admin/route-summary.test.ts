@@ -25,7 +25,13 @@ const upstream = (targets: object[], leased = false) => ({
   config: { leased },
   targets: () => targets,
 })
-const target = (text: string, awayUntil = 0) => ({ address: { text }, awayUntil, inFlight: 2 })
+const target = (text: string, awayUntil = 0) => ({
+  address: { text },
+  draining: false,
+  health: 'well',
+  awayUntil,
+  inFlight: 2,
+})
 
 test('says what a route matches, who may pass, and where it goes', () => {
   const policies = {

@@ -1,6 +1,6 @@
 import { redact, redacted, redactUrl } from '../observability/redaction.ts'
 import type { Route } from '../request/match/route.ts'
-import type { Target } from '../upstreams/upstream.ts'
+import { isWell, type Target } from '../upstreams/target.ts'
 
 /** A route as the admin listener shows it: what it matches, who may pass, where it goes, and who is there. */
 export interface RouteSummary {
@@ -120,8 +120,8 @@ function summariseDestination({ destination, config }: Route, now: number): Dest
   }
 }
 
-function summariseTarget({ address, awayUntil, inFlight }: Target, now: number): TargetSummary {
-  return { address: redactUrl(address.text), well: awayUntil <= now, inFlight }
+function summariseTarget(target: Target, now: number): TargetSummary {
+  return { address: redactUrl(target.address.text), well: isWell(target, now), inFlight: target.inFlight }
 }
 
 function isAvailable(destination: DestinationSummary): boolean {

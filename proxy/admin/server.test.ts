@@ -17,6 +17,7 @@ const source: AdminSource = {
   metrics: async () => '# HELP gatehouse_build_info x\n',
   readiness: () => ({ ready: true, reasons: [] }),
   routes: () => [],
+  upstreams: () => [],
   certificates: () => [{ cn: 'localhost', sans: ['localhost'], serial: '01', notAfter: 1_800_000_000_000 }],
 }
 
@@ -67,7 +68,14 @@ suite('what it tells', () => {
     assert.equal(headers['content-type'], 'text/html; charset=utf-8')
     assert.ok(text.includes('Gatehouse &#60;1&#62;'))
     const links = [...text.matchAll(/href="([^"]+)"/g)].map((found) => found[1])
-    assert.deepEqual(links, ['/healthz', '/readyz', '/metrics', '/v1/routes', '/v1/certificates'])
+    assert.deepEqual(links, [
+      '/healthz',
+      '/readyz',
+      '/metrics',
+      '/v1/routes',
+      '/v1/upstreams',
+      '/v1/certificates',
+    ])
     for (const link of links) assert.equal((await request(url + link)).status, 200)
   })
 

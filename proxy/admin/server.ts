@@ -16,10 +16,14 @@ export interface Admin {
 
 /**
  * Opens the admin listener. It asks nobody for a password, so it exists on loopback or a unix socket only, and
- * answers only those who call it by a local name. It only tells; nothing can be changed here.
+ * answers only those who call it by a local name. It only tells; what can be changed, the leases of services, takes a
+ * token.
  */
 export async function openAdmin({ source, ...place }: AdminPlace & { source: AdminSource }): Promise<Admin> {
-  const server = http.createServer({ headersTimeout: 10_000, requestTimeout: 20_000 }, createApp(source))
+  const server = http.createServer(
+    { headersTimeout: 10_000, requestTimeout: 20_000, keepAliveTimeout: 75_000 },
+    createHandler(source),
+  )
   const url = await bindAdmin(server, place)
   server.on('error', (error) => log.error('admin listener failed', { error }))
   return { url, close: () => close(server) }
@@ -28,6 +32,20 @@ export async function openAdmin({ source, ...place }: AdminPlace & { source: Adm
 // --- internal ---
 
 const log = logger.child('admin')
+
+/** Registration has a door of its own, see `registration.ts`. */
+function createHandler(source: AdminSource): http.RequestListener {
+  const app = createApp(source)
+  const { registration } = source
+  if (registration === undefined) return app
+  return (request, response) => {
+    if (!registration.owns(request.url) || !isCalledLocally(request)) return app(request, response)
+    registration.answer(request, response).catch((error) => {
+      if (!request.destroyed) log.error('a registration failed', { error })
+      response.destroy()
+    })
+  }
+}
 
 function createApp(source: AdminSource): express.Express {
   const app = express()
@@ -58,10 +76,14 @@ const securityHeaders: RequestHandler = helmet({
 })
 
 const localHostOnly: RequestHandler = (request, response, next) => {
-  // Of two Host fields Node shows the first; a client that sends two is no browser and no friend.
-  const hosts = request.headersDistinct.host ?? []
-  if (hosts.length === 1 && isLocalHost(hosts[0])) return next()
+  if (isCalledLocally(request)) return next()
   send(response, problem(421, 'misdirected', 'Call the admin listener as localhost.'))
+}
+
+/** Of two Host fields Node shows the first; a client that sends two is no browser and no friend. */
+function isCalledLocally(request: http.IncomingMessage): boolean {
+  const hosts = request.headersDistinct.host ?? []
+  return hosts.length === 1 && isLocalHost(hosts[0])
 }
 
 const readOnly: RequestHandler = (request, response, next) => {

@@ -1,4 +1,6 @@
+import type { Registration } from './registration.ts'
 import type { RouteSummary } from './route-summary.ts'
+import type { TargetReport } from './upstream-report.ts'
 
 /** What the admin listener needs from the running proxy. All of it is asked for when somebody looks. */
 export interface AdminSource {
@@ -8,6 +10,9 @@ export interface AdminSource {
   /** Whether exchanges are served. `reasons`: sentences that say why not, or what is wrong all the same. */
   readiness(): Readiness | Promise<Readiness>
   routes(): readonly RouteSummary[] | Promise<readonly RouteSummary[]>
+  upstreams(): readonly TargetReport[] | Promise<readonly TargetReport[]>
+  /** Where services announce themselves. */
+  readonly registration?: Registration
   certificates(): readonly CertificateSummary[] | Promise<readonly CertificateSummary[]>
 }
 

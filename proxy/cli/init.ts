@@ -1,6 +1,7 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import { appendFile, lstat, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
+import { registrationFiles } from '../config/registration-files.ts'
 import { readSource } from '../config/source.ts'
 import { hashPassword } from '../request/policies/password-hash.ts'
 
@@ -21,6 +22,7 @@ export async function ensureFirstStartFiles(folder: string, env: Env = process.e
   for (const log of inside(folder, named.logs)) await mkdir(dirname(join(folder, log)), { recursive: true })
   const lines: string[] = []
   for (const file of inside(folder, named.users)) lines.push(...(await makeUsers(folder, file)))
+  if (named.leased) named.keys.add(registrationFiles.key)
   for (const file of inside(folder, named.keys)) lines.push(...(await makeKey(folder, file)))
   return lines
 }
@@ -29,8 +31,10 @@ export async function ensureFirstStartFiles(folder: string, env: Env = process.e
 
 interface Names {
   readonly users: ReadonlySet<string>
-  readonly keys: ReadonlySet<string>
+  readonly keys: Set<string>
   readonly logs: ReadonlySet<string>
+  /** Services announce themselves, which takes a key for their tokens. */
+  readonly leased: boolean
 }
 
 /** The file has not been checked yet: whatever does not look as it should is passed over. */
@@ -45,7 +49,10 @@ function namesIn(config: unknown): Names {
     addText(logs, at(holder, 'accessLog'))
   }
   addText(logs, at(config, 'accessLog', 'file') ?? 'data/logs/access.log')
-  return { users, keys: new Set([...keys].filter((key) => key.endsWith('.key'))), logs }
+  const upstreams = at(config, 'upstreams')
+  const leased =
+    typeof upstreams === 'object' && Object.values(upstreams ?? {}).some((each) => at(each, 'leased'))
+  return { users, keys: new Set([...keys].filter((key) => key.endsWith('.key'))), logs, leased }
 }
 
 function at(value: unknown, ...path: string[]): unknown {

@@ -18,6 +18,8 @@ export interface Situation {
   /** The real ports, by listener. */
   readonly ports: Readonly<Record<string, number>>
   readonly closedRoutes: readonly { readonly route: string }[]
+  /** Targets that have announced themselves. */
+  readonly leased: readonly { readonly upstream: string; readonly url: string }[]
 }
 
 /** Asks every fixed target at once whether somebody listens there, for a moment. */
@@ -35,7 +37,7 @@ export async function routeRows(config: LoadedConfig, situation: Situation): Pro
       policies: policiesOf(route),
       ...(situation.closedRoutes.some((closed) => closed.route === route.name)
         ? ({ goesTo: 'nowhere', state: 'closed' } as const)
-        : await destinationOf(route, config, isThere)),
+        : await destinationOf(route, { config, leased: situation.leased }, isThere)),
     })),
   )
 }
@@ -72,12 +74,15 @@ function policiesOf({ policies: { extensions, ...builtin }, middleware }: Loaded
 
 async function destinationOf(
   { files, redirect, to = '' }: LoadedRoute,
-  config: LoadedConfig,
+  { config, leased }: { config: LoadedConfig; leased: Situation['leased'] },
   isThere: (target: string) => Promise<boolean>,
 ): Promise<Pick<RouteRow, 'goesTo' | 'state'>> {
   if (redirect) return { goesTo: redirect.location, state: 'there' }
   if (files) return { goesTo: files.root, state: 'there' }
-  const upstream = config.upstreams[to] ?? config.upstreams[to.split('/')[0] as string]
+  const name = Object.hasOwn(config.upstreams, to) ? to : (to.split('/')[0] as string)
+  const upstream = config.upstreams[name]
+  const announced = leased.find((lease) => lease.upstream === name)
+  if (announced) return { goesTo: upstream?.keyed ? to : `${to} (${announced.url})`, state: 'there' }
   const targets = upstream?.targets ?? [to]
   if (targets.length === 0) return { goesTo: to, state: 'waiting' }
   const answers = await Promise.all(targets.map(isThere))

@@ -64,7 +64,7 @@ export async function runServe({ file, firstStart, json }: ServeArguments, io: S
 
 async function reportOf(
   config: LoadedConfig,
-  { ports, closedRoutes, admin, workers }: Primary,
+  { ports, closedRoutes, leased, admin, workers }: Primary,
   { file, made }: { file: string; made: readonly string[] },
 ): Promise<StartReport> {
   const names = Object.keys(config.listeners)
@@ -75,7 +75,7 @@ async function reportOf(
     listeners: Object.fromEntries(names.map((name) => [name, addressOf(config, ports, name, 'localhost')])),
     admin,
     accessLog: config.accessLog.file,
-    routes: await routeRows(config, { ports, closedRoutes }),
+    routes: await routeRows(config, { ports, closedRoutes, leased }),
     made,
   }
 }
@@ -89,9 +89,10 @@ function listenForSignals(): { obey(primary: Primary): Promise<number> } {
   let primary: Primary | undefined
   let stoppingSince: number | undefined
 
-  const stop = (code: number, number: number): void => {
+  /** `code`: of an end that lets requests end. `atOnce`: of one that does not. */
+  const stop = (code: number, atOnce: number): void => {
     // Workers that are just starting end with the channel to this process.
-    if (primary === undefined) process.exit(128 + number)
+    if (primary === undefined) process.exit(atOnce)
     const now = Date.now()
     if (stoppingSince === undefined) {
       stoppingSince = now
@@ -102,15 +103,16 @@ function listenForSignals(): { obey(primary: Primary): Promise<number> } {
       )
     } else if (now - stoppingSince > sameSignal) {
       primary.kill()
-      process.exit(128 + number)
+      process.exit(atOnce)
     }
   }
-  process.on('SIGTERM', () => stop(0, 15))
-  process.on('SIGINT', () => stop(0, 2))
+  // As a shell tells it: 128 and the number of the signal.
+  process.on('SIGTERM', () => stop(0, 143))
+  process.on('SIGINT', () => stop(0, 130))
   process.on('SIGHUP', () => primary?.reload())
   const fail = (error: unknown): void => {
     log.error('something was thrown that nobody caught, so Gatehouse stops', { error })
-    stop(1, 0)
+    stop(1, 1)
   }
   process.on('uncaughtException', fail)
   process.on('unhandledRejection', fail)

@@ -1,6 +1,7 @@
 import type { Worker } from 'node:cluster'
 import type { MetricsJson } from '../observability/metrics.ts'
 import type { LimitStore } from '../request/policies/context.ts'
+import type { TargetNews } from '../upstreams/leases/news.ts'
 import type { Forked } from './fork.ts'
 import type { ClosedRoute, Ports, StartOrder, ToPrimary, ToWorker } from './messages.ts'
 import { type Asker, createAsker } from './questions.ts'
@@ -20,6 +21,8 @@ export interface Member {
   /** Asks for its metrics. Never rejects. */
   count(timeLimit: number): Promise<void>
   setTicketKeys(keys: Buffer): void
+  /** Before it has its order it has none of it, and will get all. */
+  tellTargets(news: TargetNews): void
   /** Lets requests end for that many milliseconds. Answers when the process has ended. */
   stop(deadline: number): Promise<void>
   kill(): void
@@ -32,6 +35,9 @@ export interface MemberEvents {
   failed(sentence: string): void
   ready(ports: Ports, closedRoutes: readonly ClosedRoute[]): void
   trouble(sentence: string): void
+  refused(target: string, reason: string): void
+  /** It has missed news of targets. Answers all of it. */
+  missed(): TargetNews
   /** The process has ended. `how`: a signal, or `code 1`. */
   exited(how: string): void
 }
@@ -48,6 +54,7 @@ export function createMember({ worker, here }: Forked, events: MemberEvents): Me
   const stuck = setTimeout(kill, startLimit)
   const gone = new Promise<void>((resolve) => process.once('exit', () => resolve()))
   let counted: MetricsJson | undefined
+  let ordered = false
 
   const member: Member = {
     pid: process.pid,
@@ -62,6 +69,9 @@ export function createMember({ worker, here }: Forked, events: MemberEvents): Me
       counted = await asker.ask('metrics', {}, timeLimit).catch(() => counted)
     },
     setTicketKeys: (keys) => send(worker, { kind: 'ticketKeys', keys: keys.toString('base64') }),
+    tellTargets(news) {
+      if (ordered) send(worker, { kind: 'targets', news })
+    },
     async stop(deadline) {
       if (member.state === 'starting') kill()
       const cut = setTimeout(kill, deadline + endLimit)
@@ -85,6 +95,10 @@ export function createMember({ worker, here }: Forked, events: MemberEvents): Me
         return asker.answered(message)
       case 'trouble':
         return events.trouble(message.sentence)
+      case 'refused':
+        return events.refused(message.name, message.reason)
+      case 'missed':
+        return member.tellTargets(events.missed())
       case 'failed':
         clearTimeout(stuck)
         return events.failed(message.sentence)
@@ -97,6 +111,7 @@ export function createMember({ worker, here }: Forked, events: MemberEvents): Me
     const order = events.order()
     member.text = order.text
     send(worker, { kind: 'start', order })
+    ordered = true
   })
   // A message that could not be sent; the exit that explains it follows.
   worker.on('error', () => {})

@@ -1,6 +1,8 @@
 import type { RouteSummary } from '../admin/route-summary.ts'
+import type { TargetUse } from '../admin/upstream-report.ts'
 import type { ConfigProblem } from '../config/loaded.ts'
 import type { MetricsJson } from '../observability/metrics.ts'
+import type { TargetNews } from '../upstreams/leases/news.ts'
 import type { KeptSettings } from './kept-settings.ts'
 
 /**
@@ -11,6 +13,8 @@ export type ToWorker =
   | { readonly kind: 'start'; readonly order: StartOrder }
   | QuestionMessage
   | { readonly kind: 'counted'; readonly counts: CountsAnswer }
+  /** What has changed about targets. */
+  | { readonly kind: 'targets'; readonly news: TargetNews }
   /** New keys of session tickets, base64. */
   | { readonly kind: 'ticketKeys'; readonly keys: string }
 
@@ -23,6 +27,10 @@ export type ToPrimary =
   | { readonly kind: 'failed'; readonly sentence: string }
   /** Something went wrong that no client waits for. All workers may say the same; it is logged once. */
   | { readonly kind: 'trouble'; readonly sentence: string }
+  /** A target does not accept connections. `name`: as `nameOf` makes it. */
+  | { readonly kind: 'refused'; readonly name: string; readonly reason: string }
+  /** It has missed news of targets, and asks for all of it. */
+  | { readonly kind: 'missed' }
   | AnswerMessage
   | { readonly kind: 'count'; readonly asked: CountsQuestion }
 
@@ -38,6 +46,10 @@ export interface StartOrder {
   readonly kept: KeptSettings
   /** Session ticket keys, base64: a TLS session that began in one worker goes on in another. */
   readonly ticketKeys: string
+  /** All that is known of targets. */
+  readonly targets: TargetNews
+  /** Where the admin listener is, as no lease may lead there: `http://127.0.0.1:9901` or `unix:/path`. */
+  readonly admin: string
   /** Whether limits are counted by the primary. One worker counts for itself. */
   readonly sharedLimits: boolean
 }
@@ -52,6 +64,7 @@ export interface Questions {
   discard: { ask: Nothing; answer: Nothing }
   metrics: { ask: Nothing; answer: MetricsJson }
   routes: { ask: Nothing; answer: readonly RouteSummary[] }
+  targets: { ask: Nothing; answer: readonly TargetUse[] }
   /** Take nothing new, let requests end for that many milliseconds, and then end. */
   stop: { ask: { deadline: number }; answer: Nothing }
 }

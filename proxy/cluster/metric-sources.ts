@@ -2,6 +2,7 @@ import type { Gatehouse } from '../gatehouse.ts'
 import type { MetricSources } from '../observability/metrics.ts'
 import type { OpenListeners } from '../request/accept/listeners.ts'
 import type { CertificateFacts } from '../tls/certificates.ts'
+import { isWell } from '../upstreams/target.ts'
 import { summariseCertificates } from './certificates.ts'
 
 /** What the metrics ask for when they are read. */
@@ -29,8 +30,8 @@ export function metricSources(
     *servers() {
       const now = Date.now()
       for (const upstream of gatehouse.upstreams.all())
-        for (const { address, awayUntil } of upstream.targets())
-          yield { service: upstream.name, url: address.text, up: awayUntil <= now }
+        for (const target of upstream.targets())
+          yield { service: upstream.name, url: target.address.text, up: isWell(target, now) }
     },
     *certificates() {
       for (const { sans, ...others } of summariseCertificates(certificates()))

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { type Admin, openAdmin } from '../admin/server.ts'
+import { reportTargets } from '../admin/upstream-report.ts'
 import type { LoadedConfig } from '../config/loaded.ts'
 import { watchConfig } from '../config/watch.ts'
 import type { Logger } from '../observability/logger.ts'
@@ -10,7 +11,9 @@ import { rotateTicketKeys } from '../tls/ticket-keys.ts'
 import { openCertificates, summariseCertificates } from './certificates.ts'
 import { keptSettings } from './kept-settings.ts'
 import type { ClosedRoute, Ports } from './messages.ts'
+import { ownAddresses } from './own-addresses.ts'
 import { type Condition, readinessOf } from './readiness.ts'
+import { openRegistrar } from './registrar.ts'
 import { createReloader, type Revision } from './reloader.ts'
 import { version } from './version.ts'
 import { createWorkers } from './workers.ts'
@@ -27,6 +30,8 @@ export interface Primary {
   readonly admin: string
   readonly workers: number
   readonly closedRoutes: readonly ClosedRoute[]
+  /** Targets that have announced themselves, or had before a restart. */
+  readonly leased: readonly { readonly upstream: string; readonly url: string }[]
   /** Reads routes.yaml again, and the files that it names, although it may not have changed. */
   reload(): void
   /** Not ready, then no new connections, then no requests. Answers when the last worker has ended. */
@@ -65,6 +70,7 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
       certificates = nextCertificates
       watchCertificates()
       closedRoutes = answer.closedRoutes
+      await registrar.configure(next.config)
       return answer
     },
   })
@@ -73,17 +79,27 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
   const workers = createWorkers({
     count: wanted,
     limits: memoryLimits(),
+    refused: (target, reason) => registrar.register.refused(target, reason),
     log,
     order: () => ({
       file: config.file,
       text: reloader.running.text,
       kept,
       ticketKeys: tickets.current().toString('base64'),
+      targets: registrar.register.whole(),
+      admin: admin?.url ?? '',
       sharedLimits: wanted > 1,
     }),
   })
 
   let admin: Admin | undefined
+  let ports = configuredPorts(config)
+  const registrar = await openRegistrar({
+    config,
+    log,
+    own: () => ownAddresses(ports, admin?.url),
+    tell: (news) => workers.tellTargets(news),
+  })
   try {
     admin = await openAdmin({
       ...placeOf(config),
@@ -91,6 +107,8 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
         version,
         metrics: async () => renderMetrics([await metricsJson(), ...(await workers.metrics())]),
         routes: workers.routes,
+        upstreams: async () => reportTargets(registrar.register.targets(), await workers.targets()),
+        registration: registrar.registration,
         certificates: () => summariseCertificates(certificates?.list() ?? []),
         readiness: () =>
           readinessOf({
@@ -98,12 +116,14 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
             workers: { ready: workers.ready(), wanted },
             refused: reloader.refused,
             closedRoutes,
+            waiting: registrar.waiting(),
             certificates: certificates?.warnings() ?? [],
           }),
       },
     })
     const started = await workers.start()
     closedRoutes = started.closedRoutes
+    ports = { ...ports, ...started.ports }
     phase = 'serving'
     recordReload('success', config.sha256)
     watchCertificates()
@@ -114,20 +134,21 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
       admin: opened.url,
       workers: wanted,
       closedRoutes,
+      leased: Array.from(registrar.register.leases(), ({ upstream, url }) => ({ upstream, url })),
       reload: () => void reloader.reload(true),
       async stop() {
         phase = 'stopping'
         unwatch()
         tickets.stop()
         await workers.stop(reloader.running.config.limits.stop)
-        await Promise.all([opened.close(), certificates?.close()])
+        await Promise.all([opened.close(), registrar.close(), certificates?.close()])
       },
       kill: workers.kill,
     }
   } catch (error) {
     workers.kill()
     tickets.stop()
-    await Promise.all([admin?.close(), certificates?.close()])
+    await Promise.all([admin?.close(), registrar.close(), certificates?.close()])
     throw error
   }
 }
@@ -135,4 +156,9 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
 /** The admin listener as configured; a socket is relative to routes.yaml, like every file. */
 function placeOf({ admin, folder }: LoadedConfig): LoadedConfig['admin'] {
   return { ...admin, socket: admin.socket && resolve(folder, admin.socket) }
+}
+
+/** Before the listeners are open. */
+function configuredPorts({ listeners }: LoadedConfig): Ports {
+  return Object.fromEntries(Object.entries(listeners).map(([name, { port }]) => [name, port]))
 }

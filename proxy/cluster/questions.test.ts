@@ -12,6 +12,7 @@ const answers: Answers = {
   discard: () => ({}),
   metrics: () => [],
   routes: () => [],
+  targets: () => [],
   stop: () => ({}),
 }
 

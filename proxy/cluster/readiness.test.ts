@@ -7,6 +7,7 @@ const well: Condition = {
   workers: { ready: 2, wanted: 2 },
   refused: [],
   closedRoutes: [],
+  waiting: [],
   certificates: [],
 }
 const mistake = {
@@ -21,6 +22,7 @@ const mistake = {
 const table: [what: string, change: Partial<Condition>, ready: boolean, reasons: string[]][] = [
   ['all is well', {}, true, []],
   ['it starts', { phase: 'starting', workers: { ready: 0, wanted: 2 } }, false, ['starting']],
+  ['a service has not announced itself', { waiting: ['photos'] }, true, ['waiting for photos']],
   ['it stops', { phase: 'stopping' }, false, ['stopping']],
   ['no worker serves', { workers: { ready: 0, wanted: 2 } }, false, ['no worker serves']],
   ['a worker is being replaced', { workers: { ready: 1, wanted: 2 } }, true, ['1 of 2 workers serve']],

@@ -9,6 +9,8 @@ export interface Condition {
   /** What is wrong with routes.yaml now, if it was not taken up. */
   readonly refused: readonly ConfigProblem[]
   readonly closedRoutes: readonly ClosedRoute[]
+  /** Upstreams for whose services it waits. */
+  readonly waiting: readonly string[]
   /** Sentences about certificates that are served all the same. */
   readonly certificates: readonly string[]
 }
@@ -17,7 +19,14 @@ export interface Condition {
  * Whether exchanges are served, and what is wrong. A mistake in routes.yaml is a reason and not an end: what ran
  * before still serves, and a load balancer that took all machines out for it would turn a typo into an outage.
  */
-export function readinessOf({ phase, workers, refused, closedRoutes, certificates }: Condition): Readiness {
+export function readinessOf({
+  phase,
+  workers,
+  refused,
+  closedRoutes,
+  waiting,
+  certificates,
+}: Condition): Readiness {
   const reasons: string[] = []
   if (phase !== 'serving') reasons.push(phase)
   else if (workers.ready === 0) reasons.push('no worker serves')
@@ -26,6 +35,7 @@ export function readinessOf({ phase, workers, refused, closedRoutes, certificate
   const [first] = refused
   if (first) reasons.push(`routes.yaml was not taken up: ${formatProblem(first)}${more(refused.length - 1)}`)
   for (const { route, reason } of closedRoutes) reasons.push(`route ${route} is closed: ${reason}`)
+  for (const upstream of waiting) reasons.push(`waiting for ${upstream}`)
   return { ready, reasons: [...reasons, ...certificates] }
 }
 

@@ -1,10 +1,12 @@
 import { type RouteSummary, summariseRoute } from '../admin/route-summary.ts'
+import type { TargetUse } from '../admin/upstream-report.ts'
 import type { LoadedConfig } from '../config/loaded.ts'
 import { createGatehouse, type Gatehouse } from '../gatehouse.ts'
 import { openAccessLogs } from '../observability/access-log.ts'
 import { forgetRoutes, recordClientError, setMetricSources } from '../observability/metrics.ts'
 import { type OpenListeners, openListeners } from '../request/accept/listeners.ts'
 import type { LimitStore } from '../request/policies/context.ts'
+import type { TargetSource } from '../upstreams/upstream.ts'
 import { openCertificates } from './certificates.ts'
 import type { Activated, Ports } from './messages.ts'
 import { metricSources } from './metric-sources.ts'
@@ -18,6 +20,8 @@ export interface ServingSettings {
   readonly env: NodeJS.ProcessEnv
   readonly limits: LimitStore
   readonly ticketKeys: Buffer
+  /** Where leases come from. Without it there are fixed targets alone. */
+  readonly targets?: TargetSource
   /** Something went wrong that no client waits for. */
   onTrouble(sentence: string): void
 }
@@ -30,6 +34,8 @@ export interface Serving {
   prepare(config: LoadedConfig): Promise<PreparedServing>
   setTicketKeys(keys: Buffer): void
   routes(): RouteSummary[]
+  /** Those with something under way, or of which something went wrong. */
+  targets(): TargetUse[]
   /**
    * Takes nothing new, lets requests end, and then ends what would never end by itself. Milliseconds that
    * requests have.
@@ -44,11 +50,12 @@ export interface PreparedServing {
 
 /** Answers when every listener is open. Throws a BuildError or one sentence; then nothing is open. */
 export async function startServing(settings: ServingSettings): Promise<Serving> {
-  const { config, env, limits, ticketKeys, onTrouble } = settings
+  const { config, env, limits, ticketKeys, targets, onTrouble } = settings
   let logs = openLogs(config)
   const gatehouse = createGatehouse(config, {
     env,
     limits,
+    targets,
     observer: observeExchanges(() => logs),
     onBackgroundError: onTrouble,
   })
@@ -91,7 +98,8 @@ export async function startServing(settings: ServingSettings): Promise<Serving> 
         return {
           async activate() {
             const before = { logs, certificates }
-            if (nextCertificates) await opened.setCertificates(nextCertificates)
+            // Authorities of client certificates are read here. The table must not wait for a file that is broken.
+            if (nextCertificates) await opened.setCertificates(nextCertificates).catch(complain)
             certificates = nextCertificates
             follow(certificates)
             if (JSON.stringify(next.accessLog) !== JSON.stringify(gatehouse.config.accessLog))
@@ -111,6 +119,12 @@ export async function startServing(settings: ServingSettings): Promise<Serving> 
       },
       setTicketKeys: opened.setTicketKeys,
       routes: () => gatehouse.state.table.routes.map((route) => summariseRoute(route)),
+      targets: () =>
+        [...gatehouse.upstreams.all()].flatMap((upstream) =>
+          Array.from(upstream.all()).flatMap(({ name, inFlight, lastError }) =>
+            inFlight > 0 || lastError !== undefined ? [{ name, inFlight, lastError }] : [],
+          ),
+        ),
       async stop(deadline) {
         const end = Date.now() + deadline
         opened.stopAccepting()

@@ -7,8 +7,10 @@ import { logger } from '../observability/logger.ts'
 import { metricsJson, startProcessMetrics } from '../observability/metrics.ts'
 import { memoryLimits } from '../request/policies/rate-limit.ts'
 import { readTicketKeys } from '../tls/ticket-keys.ts'
+import { createDirectory } from '../upstreams/leases/directory.ts'
 import { type KeptSettings, withKept } from './kept-settings.ts'
 import type { StartOrder, ToPrimary, ToWorker } from './messages.ts'
+import { ownAddresses } from './own-addresses.ts'
 import { type Answers, answerQuestion } from './questions.ts'
 import { type PreparedServing, portsOf, type Serving, startServing } from './serving.ts'
 import { sharedLimits } from './shared-limits.ts'
@@ -21,6 +23,7 @@ import { version } from './version.ts'
  */
 
 const log = logger.child(`worker ${cluster.worker?.id ?? process.pid}`)
+const directory = createDirectory()
 const shared = sharedLimits((asked) => tell({ kind: 'count', asked }))
 let serving: Serving | undefined
 let prepared: PreparedServing | undefined
@@ -56,6 +59,7 @@ const answers: Answers = {
   },
   metrics: () => metricsJson(),
   routes: () => serving?.routes() ?? [],
+  targets: () => serving?.targets() ?? [],
   async stop({ deadline }) {
     await serving?.stop(deadline)
     // The answer goes out first.
@@ -70,6 +74,9 @@ process.on('message', (message: ToWorker) => {
       return void start(message.order)
     case 'counted':
       return shared.counted(message.counts)
+    case 'targets':
+      if (!directory.apply(message.news)) tell({ kind: 'missed' })
+      return
     case 'ticketKeys':
       return serving?.setTicketKeys(readTicketKeys(message.keys))
     case 'question':
@@ -99,6 +106,7 @@ tell({ kind: 'here' })
 async function start(order: StartOrder): Promise<void> {
   file = order.file
   kept = order.kept
+  directory.apply(order.targets)
   const loaded = await load(order.text)
   if ('problems' in loaded) return giveUp(loaded.problems)
   patience = loaded.config.limits.stop
@@ -109,6 +117,11 @@ async function start(order: StartOrder): Promise<void> {
       env: process.env,
       limits: order.sharedLimits ? shared : memoryLimits(),
       ticketKeys: readTicketKeys(order.ticketKeys),
+      targets: {
+        directory,
+        own: () => ownAddresses(serving === undefined ? {} : portsOf(serving), order.admin),
+        refused: (name, reason) => tell({ kind: 'refused', name, reason }),
+      },
       onTrouble: (sentence) => tell({ kind: 'trouble', sentence }),
     })
   } catch (error) {

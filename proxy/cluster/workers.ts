@@ -1,8 +1,10 @@
 import type { RouteSummary } from '../admin/route-summary.ts'
+import type { TargetUse } from '../admin/upstream-report.ts'
 import type { ConfigProblem } from '../config/loaded.ts'
 import type { Logger } from '../observability/logger.ts'
 import { keepCounts, type MetricsJson } from '../observability/metrics.ts'
 import type { LimitStore } from '../request/policies/context.ts'
+import type { TargetNews } from '../upstreams/leases/news.ts'
 import { forkWorker } from './fork.ts'
 import { createMember, type Member } from './member.ts'
 import type { Activated, ClosedRoute, Ports, StartOrder } from './messages.ts'
@@ -14,6 +16,8 @@ export interface WorkersSettings {
   order(): StartOrder
   /** Where limits are counted for all of them. */
   readonly limits: LimitStore
+  /** A worker could not connect to a target. */
+  refused(target: string, reason: string): void
   readonly log: Logger
 }
 
@@ -32,7 +36,10 @@ export interface Workers {
   metrics(): Promise<MetricsJson[]>
   /** As the first that answers sees them. */
   routes(): Promise<readonly RouteSummary[]>
+  /** What all of them together have under way with targets. */
+  targets(): Promise<readonly TargetUse[]>
   setTicketKeys(keys: Buffer): void
+  tellTargets(news: TargetNews): void
   /** Answers when the last has ended. `deadline`: milliseconds that requests have. */
   stop(deadline: number): Promise<void>
   /** At once. */
@@ -48,7 +55,7 @@ const questionLimit = 2_000
 /** What all workers say at about the same time is one thing. */
 const sameFor = 10_000
 
-export function createWorkers({ count, order, limits, log }: WorkersSettings): Workers {
+export function createWorkers({ count, order, limits, refused, log }: WorkersSettings): Workers {
   const members = new Set<Member>()
   const pace = createRestartPace()
   const said = new Map<string, number>()
@@ -67,6 +74,8 @@ export function createWorkers({ count, order, limits, log }: WorkersSettings): W
       },
       ready: (ports, closedRoutes) => void welcome(member, { ports, closedRoutes }),
       trouble: (sentence) => say(sentence),
+      refused,
+      missed: () => order().targets,
       exited: (how) => bury(member, how),
     })
     members.add(member)
@@ -176,6 +185,14 @@ export function createWorkers({ count, order, limits, log }: WorkersSettings): W
       return [...members].flatMap(({ counted }) => (counted === undefined ? [] : [counted])).concat(ended)
     },
     routes: () => Promise.any(serving().map((member) => member.ask('routes', {}, questionLimit))),
+    async targets() {
+      const asked = serving().map((member) => member.ask('targets', {}, questionLimit))
+      const answers = await Promise.allSettled(asked)
+      return answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []))
+    },
+    tellTargets(news) {
+      for (const member of members) member.tellTargets(news)
+    },
     setTicketKeys(keys) {
       for (const member of members) member.setTicketKeys(keys)
     },

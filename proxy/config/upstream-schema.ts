@@ -15,6 +15,27 @@ const upstreamTls = z.strictObject({
     ),
 })
 
+const healthPath = z.string().startsWith('/', 'is not a path; write one such as /health')
+
+const healthCheck = z.strictObject({
+  path: healthPath.describe('Path that is asked for.'),
+  status: z
+    .array(z.int().min(100).max(599))
+    .min(1)
+    .optional()
+    .describe('Statuses of a target that is well. Default: any 2xx.'),
+  body: z.string().min(1).optional().describe('Text that the first 64 KB of the answer must hold.'),
+  interval: duration
+    .prefault('5s')
+    .refine((value) => value >= 100, 'is less than 100ms; write 1s or more')
+    .describe('Time between two checks. Each varies by a tenth, so that checks do not come together.'),
+  timeout: duration.prefault('2s').describe('A target that has not answered by then fails the check.'),
+  failures: z.int().min(1).default(2).describe('Failed checks in a row after which a target is passed over.'),
+})
+
+/** A bare path, or the whole check. */
+const health = z.union([healthPath.transform((path) => healthCheck.parse({ path })), healthCheck])
+
 export const upstream = z
   .strictObject({
     targets: z
@@ -23,15 +44,30 @@ export const upstream = z
       .describe('Fixed addresses: `http://127.0.0.1:3000`, `https://10.0.0.7`, `unix:/run/app.sock`.'),
     leased: z.boolean().default(false).describe('Services announce their addresses themselves.'),
     keyed: z.boolean().default(false).describe('One pool per key: `to: "desktop/:key"`.'),
-    health: z
-      .string()
-      .startsWith('/', 'is not a path; write one such as /health')
+    health: health
       .optional()
-      .describe('Path that answers 2xx while a target is well.'),
+      .describe('How targets are asked whether they are well: a path, or more than that.'),
+    balance: z
+      .string()
+      .regex(
+        /^(roundRobin|leastConnections|twoChoices|client|header:[A-Za-z0-9-]+)$/,
+        'is none of roundRobin, leastConnections, twoChoices, client, header:NAME; write one of these',
+      )
+      .default('roundRobin')
+      .describe(
+        'Which target is next: each in turn; the one with the fewest exchanges; the better of two random ones; or always the same for the same `client` or `header:NAME`, and only the share of a target that goes moves.',
+      ),
+    slowStart: duration
+      .prefault('0s')
+      .describe('A target that is new, or back, works up to its full share in this time.'),
     networks: z
       .array(network)
       .default(['127.0.0.0/8', '::1'])
-      .describe('Networks that leased targets may lie in.'),
+      .describe('Networks that leased targets may lie in. A name must resolve into them, at every connect.'),
+    sockets: z
+      .array(z.string().min(1))
+      .default(['data/sockets'])
+      .describe('Folders that leased unix sockets may lie in, from the folder of routes.yaml.'),
     connections: z.int().min(1).default(256).describe('Most connections to one target per worker.'),
     connectTimeout: duration.prefault('5s').describe('To reach a target, TLS included.'),
     tls: upstreamTls.prefault({}).describe('For `https://` targets.'),
@@ -46,3 +82,4 @@ export const upstream = z
   )
 
 export type UpstreamConfig = z.output<typeof upstream>
+export type HealthConfig = z.output<typeof healthCheck>
