@@ -13,6 +13,7 @@ import type { Exchange } from './request/exchange.ts'
 import { buildRouteTable } from './request/match/route-table.ts'
 import { type PipelineObserver, type PipelineState, serve } from './request/pipeline.ts'
 import type { LimitStore } from './request/policies/context.ts'
+import type { TargetSource } from './upstreams/upstream.ts'
 import { createUpstreams, type Upstreams } from './upstreams/upstreams.ts'
 
 /** What a gatehouse needs from the process that it runs in. */
@@ -20,6 +21,8 @@ export interface Surroundings {
   readonly env: NodeJS.ProcessEnv
   readonly limits: LimitStore
   readonly observer: PipelineObserver
+  /** Where leases come from. Without it there are fixed targets alone. */
+  readonly targets?: TargetSource
   /** Something went wrong that no client waits for. */
   onBackgroundError(message: string): void
 }
@@ -142,7 +145,7 @@ function build(
   admission: Admission,
   previous?: Upstreams,
 ): Built {
-  const upstreams = createUpstreams(config.upstreams, config.folder, previous)
+  const upstreams = createUpstreams(config.upstreams, { folder: config.folder, source: surroundings.targets }, previous)
   const { env, limits, onBackgroundError } = surroundings
   const problems: ConfigProblem[] = []
   const routes = config.routes.flatMap((route) => {

@@ -69,6 +69,26 @@ command('schema', 'print the JSON Schema of routes.yaml, which editors read')
     process.exitCode = await runSchema({ file, write: write === true ? '' : write, check }, io)
   })
 
+command('upstreams', 'show each target of the running Gatehouse: its health, lease, exchanges, last error')
+  .addOption(fileOption())
+  .option('--admin <url>', 'its admin listener, if routes.yaml does not say: http://127.0.0.1:9901')
+  .addOption(jsonOption())
+  .action(async ({ file, admin, json = false }) => {
+    const { runUpstreams } = await import('./cli/upstreams.ts')
+    process.exitCode = await runUpstreams({ file, admin, json }, io)
+  })
+
+command('token', 'make the token by which a service announces itself, or revoke one')
+  .option('-u, --upstream <name>', 'an upstream that it may fill; may be repeated', gather, [])
+  .option('--ttl <duration>', 'how long it holds', '90d')
+  .option('--revoke <id>', 'let the token of this id hold no longer')
+  .addOption(fileOption())
+  .addOption(jsonOption())
+  .action(async ({ upstream, ttl, revoke, file, json = false }) => {
+    const { runToken } = await import('./cli/token.ts')
+    process.exitCode = await runToken({ upstreams: upstream, ttl, revoke, file, json }, io)
+  })
+
 command('hash', 'make a line for the password file of `basicAuth`; the password is asked for')
   .argument('<user>', 'name of the user')
   .option('--algorithm <name>', 'argon2id, scrypt or bcrypt')

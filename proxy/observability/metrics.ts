@@ -47,6 +47,27 @@ export function recordRetry(service: string): void {
   retries.add(service)
 }
 
+/** A service announced itself, said that it lives, or left. `service`: an upstream of the configuration. */
+export function recordHeartbeat(
+  service: string,
+  result: 'registered' | 'changed' | 'renewed' | 'left' | 'refused',
+): void {
+  heartbeats.add(service, result)
+}
+
+/** Asked when somebody reads the metrics of the process that holds the leases. */
+export function setLeaseSource(given: () => Iterable<LeaseSample>): void {
+  leaseSource = given
+}
+
+/** The leases of a keyed upstream have no url: there are thousands, made and ended at any time. */
+export interface LeaseSample {
+  readonly service: string
+  readonly url?: string
+  /** Unix ms. */
+  readonly expiresAt: number
+}
+
 /** An exchange was refused because there is too much of this. */
 export function recordOverload(reason: 'exchanges' | 'tunnels' | 'delay'): void {
   overloads.add(reason)
@@ -82,6 +103,7 @@ export function forgetRoutes(routes: ReadonlySet<string>, services: ReadonlySet<
   exchanges.forget(routes, services)
   decisions.keep((router) => routes.has(router))
   retries.keep((service) => services.has(service))
+  heartbeats.keep((service) => services.has(service))
 }
 
 /** Starts `process_*` and `nodejs_*`, and says which version runs. Only the first call counts. */
@@ -133,6 +155,8 @@ const retries = createCounters('service')
 const clientErrors = createCounters('entrypoint', 'code')
 const overloads = createCounters('reason')
 const reloads = createCounters('result')
+const heartbeats = createCounters('service', 'result')
+let leaseSource: (() => Iterable<LeaseSample>) | undefined
 let droppedLines = 0
 const lastReload: { successful?: number; succeededAt?: number; sha256?: string } = {}
 const build: { version?: string } = {}
@@ -174,6 +198,18 @@ gauge('gatehouse_service_server_up', 'Whether a target may be picked.', 'min', (
     labels: { service, url },
     value: up ? 1 : 0,
   })),
+)
+counter('gatehouse_upstream_heartbeats_total', 'Announcements of services, by what became of them.', () =>
+  heartbeats.samples(),
+)
+gauge(
+  'gatehouse_upstream_lease_expiry_timestamp_seconds',
+  'When the lease of a target ends unless it is renewed. Of keyed upstreams: the first of all to end.',
+  'max',
+  () => expiries(leaseSource?.() ?? []),
+)
+gauge('gatehouse_upstream_leases', 'Targets that are announced.', 'sum', () =>
+  leaseCounts(leaseSource?.() ?? []),
 )
 gauge('gatehouse_open_connections', 'Connections of clients that are open.', 'sum', () =>
   Array.from(sources?.openConnections() ?? [], ({ entrypoint, protocol, count }) => ({
@@ -273,6 +309,25 @@ function declare(
   }
   // A registry asks a metric for nothing but its name and `get()`; the type wants the whole class.
   registry.registerMetric(metric as unknown as Metric)
+}
+
+function expiries(leases: Iterable<LeaseSample>): Sample[] {
+  const first = new Map<string, { service: string; url: string; expiresAt: number }>()
+  for (const { service, url = '', expiresAt } of leases) {
+    const key = `${service} ${url}`
+    const before = first.get(key)
+    if (before === undefined || expiresAt < before.expiresAt) first.set(key, { service, url, expiresAt })
+  }
+  return Array.from(first.values(), ({ service, url, expiresAt }) => ({
+    labels: { service, url },
+    value: expiresAt / 1000,
+  }))
+}
+
+function leaseCounts(leases: Iterable<LeaseSample>): Sample[] {
+  const counts = new Map<string, number>()
+  for (const { service } of leases) counts.set(service, (counts.get(service) ?? 0) + 1)
+  return Array.from(counts, ([service, value]) => ({ labels: { service }, value }))
 }
 
 function single(value: number | undefined): Sample[] {

@@ -17,14 +17,27 @@ export interface ConnectionPool {
   close(): void
 }
 
+/** What stands between a pool and a target whose address was not written by the operator, at every connect. */
+export interface ConnectGuard {
+  /** A sentence, if there may be no connection. */
+  findFault(): string | undefined
+  /** Finds the addresses of a name, those that are allowed. */
+  readonly lookup: net.LookupFunction
+}
+
 /** How often deadlines are looked at. One clock for all, because a timer for each request costs more than the rest. */
 const clockTick = 250
 /** How long an idle connection is kept where the upstream does not say. Less than most servers keep theirs. */
 const keepIdleFor = 4_000
 
 /** Opens nothing yet: a target that is down at load stops nobody. */
-export function openPool(address: TargetAddress, config: UpstreamConfig, folder: string): ConnectionPool {
-  const connect = connectorFor(address, config, folder)
+export function openPool(
+  address: TargetAddress,
+  config: UpstreamConfig,
+  folder: string,
+  guard?: ConnectGuard,
+): ConnectionPool {
+  const connect = connectorFor(address, config, { folder, guard })
   const open = new Set<Connection>()
   /** Connections of handshakes, and of tunnels as long as nobody has switched. They are beside the others. */
   const handshakes = new Set<Connection>()
@@ -32,13 +45,24 @@ export function openPool(address: TargetAddress, config: UpstreamConfig, folder:
   const waiting: Waiter[] = []
   let connecting = 0
 
-  const clock = setInterval(() => {
+  let clock: NodeJS.Timeout | undefined
+
+  /** Only while there is something to look at: of thousands of pools, most are quiet. */
+  const watchDeadlines = (): void => {
+    clock ??= setInterval(lookAtDeadlines, clockTick).unref()
+  }
+  const lookAtDeadlines = (): void => {
+    if (open.size + handshakes.size + connecting + waiting.length === 0) {
+      clearInterval(clock)
+      clock = undefined
+      return
+    }
     const now = Date.now()
     for (const connection of open) if (connection.deadline <= now) connection.expire()
     for (const connection of handshakes) if (connection.deadline <= now) connection.expire()
     while (waiting[0] !== undefined && waiting[0].until <= now)
       waiting.shift()?.handler.onFailure(lineTimeout(config.connectTimeout))
-  }, clockTick).unref()
+  }
 
   const onIdle = (connection: Connection): void => {
     const next = waiting.shift()
@@ -100,6 +124,7 @@ export function openPool(address: TargetAddress, config: UpstreamConfig, folder:
 
   return {
     send(request, handler) {
+      watchDeadlines()
       if (request.upgrade) return sendHandshake(request, handler)
       for (let connection = idle.pop(); connection !== undefined; connection = idle.pop()) {
         if (connection.usable) return connection.send(request, handler)
@@ -129,10 +154,14 @@ type Connected = { error: Error; socket?: undefined } | { error?: undefined; soc
 type Connector = (done: (connected: Connected) => void) => net.Socket
 
 /** Opens sockets to a target, with its TLS settings read once, within the time that the upstream allows. */
-function connectorFor(address: TargetAddress, config: UpstreamConfig, folder: string): Connector {
+function connectorFor(
+  address: TargetAddress,
+  config: UpstreamConfig,
+  { folder, guard }: { folder: string; guard: ConnectGuard | undefined },
+): Connector {
   const options: tls.ConnectionOptions & { path?: string } =
     address.socketPath === undefined
-      ? { host: address.host, port: address.port }
+      ? { host: address.host, port: address.port, lookup: guard?.lookup }
       : { path: address.socketPath }
   if (address.secure) {
     Object.assign(options, {
@@ -142,8 +171,13 @@ function connectorFor(address: TargetAddress, config: UpstreamConfig, folder: st
       ALPNProtocols: ['http/1.1'],
     })
   }
+  const dial = (): net.Socket => {
+    const fault = guard?.findFault()
+    if (fault !== undefined) return refusedSocket(fault)
+    return address.secure ? tls.connect(options) : net.connect(options as net.NetConnectOpts)
+  }
   return (done) => {
-    const socket = address.secure ? tls.connect(options) : net.connect(options as net.NetConnectOpts)
+    const socket = dial()
     socket.setNoDelay(true)
     const timer = setTimeout(
       () => socket.destroy(connectTimeout(config.connectTimeout)),
@@ -161,6 +195,18 @@ function connectorFor(address: TargetAddress, config: UpstreamConfig, folder: st
     })
     return socket
   }
+}
+
+/** A socket that fails as one does that nobody accepts. */
+function refusedSocket(fault: string): net.Socket {
+  const socket = new net.Socket()
+  process.nextTick(() => socket.destroy(notAllowed(fault)))
+  return socket
+}
+
+/** The error of a connection that may not be made, to an address that a lease named. */
+export function notAllowed(sentence: string): NodeJS.ErrnoException {
+  return Object.assign(new Error(sentence), { code: 'UPSTREAM_NOT_ALLOWED' })
 }
 
 function connectTimeout(limit: number): Error {

@@ -1,65 +1,141 @@
+import { resolve } from 'node:path'
+import { parseNetwork } from '../address.ts'
 import type { UpstreamConfig } from '../config/schema.ts'
-import { type ConnectionPool, openPool, parseTarget, type TargetAddress } from './connection-pool.ts'
+import { type Asker, createBalance } from './balance.ts'
+import type { ConnectGuard, TargetAddress } from './connection-pool.ts'
+import { type AllowedAddresses, guardConnections, type OwnAddresses } from './leases/allowed-address.ts'
+import type { Directory } from './leases/directory.ts'
+import type { ToldTarget } from './leases/news.ts'
+import { nameOf } from './leases/place.ts'
+import { closeWhenIdle, createTarget, type Target } from './target.ts'
 
-/** One address of an upstream, with what is happening to it. The configuration stays frozen; this does not. */
-export interface Target {
-  readonly address: TargetAddress
-  readonly pool: ConnectionPool
-  /** Exchanges that are under way. */
-  inFlight: number
-  /** Until when (Unix ms) it is passed over because it refused connections. 0: it is well. */
-  awayUntil: number
-  lastError?: string
-}
+export type { Target } from './target.ts'
 
-/** A named pool of targets. */
+/** A named pool of targets, or one of them for each key. */
 export interface Upstream {
   readonly name: string
   readonly config: UpstreamConfig
   targets(key?: string): readonly Target[]
+  /** The targets of all its pools. */
+  all(): Iterable<Target>
   /** The next target that may be tried, or undefined if nobody is there. `tried` is passed over. */
-  pick(key: string | undefined, tried: readonly Target[]): Target | undefined
+  pick(key: string | undefined, tried: readonly Target[], asker?: Asker): Target | undefined
   close(): void
 }
 
-/** A target that refused a connection is passed over this long, if there is another. Milliseconds. */
-const awayFor = 1_000
+/** Where leases, and what is known of the health of all targets, come from; and who hears what happens to them. */
+export interface TargetSource {
+  readonly directory: Directory
+  /** What this proxy listens on, where no lease may lead. */
+  own(): OwnAddresses
+  /** A target refused a connection. `name`: as `nameOf` makes it. */
+  refused(name: string, reason: string): void
+}
 
-export function createUpstream(name: string, config: UpstreamConfig, folder: string): Upstream {
-  const targets = config.targets.map((text): Target => {
-    const address = parseTarget(text)
-    return { address, pool: openPool(address, config, folder), inFlight: 0, awayUntil: 0 }
+export function createUpstream(
+  name: string,
+  config: UpstreamConfig,
+  folder: string,
+  source?: TargetSource,
+): Upstream {
+  const byName = new Map<string, Target>()
+  const pools = new Map<string | undefined, Target[]>()
+  const balance = createBalance(config)
+  const guard = source && guardOf(allowedAddresses(config, folder, source.own))
+
+  const make = (place: { name: string; key?: string; id: string; url: string; leased: boolean }): Target =>
+    createTarget({
+      ...place,
+      config,
+      folder,
+      // What the operator wrote is believed.
+      guard: place.leased ? guard : undefined,
+      refused: (reason) => source?.refused(place.name, reason),
+    })
+
+  const add = (target: Target): void => {
+    byName.set(target.name, target)
+    const pool = pools.get(target.key)
+    if (pool === undefined) pools.set(target.key, [target])
+    else pool.push(target)
+  }
+
+  const remove = (target: Target): void => {
+    byName.delete(target.name)
+    const pool = (pools.get(target.key) ?? []).filter((other) => other !== target)
+    if (pool.length > 0) pools.set(target.key, pool)
+    else pools.delete(target.key)
+    void closeWhenIdle(target)
+  }
+
+  for (const url of config.targets)
+    add(make({ name: nameOf({ upstream: name, id: url }), id: url, url, leased: false }))
+
+  const unfollow = source?.directory.follow(name, {
+    told(name, told) {
+      let target = byName.get(name)
+      if (target?.leased && target.address.text !== told.url) {
+        remove(target)
+        target = undefined
+      }
+      if (target === undefined) {
+        if (!told.leased || !config.leased) return
+        target = make({ ...told, name })
+        add(target)
+      }
+      takeUp(target, told)
+    },
+    gone(name) {
+      const target = byName.get(name)
+      if (target?.leased) remove(target)
+      else if (target) Object.assign(target, { health: 'well', awayUntil: 0 } satisfies Partial<Target>)
+    },
   })
-  let next = 0
+
   return {
     name,
     config,
-    // A keyed pool has no fixed targets: who may fill a key is decided by its leases.
-    targets: (key) => (key === undefined ? targets : []),
-    pick(key, tried) {
-      const candidates = this.targets(key)
-      const now = candidates.length > 1 ? Date.now() : 0
-      let resort: Target | undefined
-      for (let i = 0; i < candidates.length; i++) {
-        const target = candidates[next++ % candidates.length] as Target
-        if (tried.includes(target)) continue
-        if (target.awayUntil <= now) return target
-        resort = target
-      }
-      // Everyone refused of late: trying one is better than refusing for certain.
-      return resort
+    targets: (key) => pools.get(key) ?? nobody,
+    all: () => byName.values(),
+    pick(key, tried, asker) {
+      const targets = pools.get(key)
+      if (targets === undefined) return undefined
+      // A failing one has been asked and said no; one that is draining asked not to be chosen.
+      const possible = targets.filter(
+        (target) => !target.draining && target.health !== 'failing' && !tried.includes(target),
+      )
+      if (possible.length < 2) return possible[0]
+      const now = Date.now()
+      const here = possible.filter(({ awayUntil }) => awayUntil <= now)
+      const well = here.filter(({ health }) => health === 'well')
+      // If everyone refused of late, trying one is better than refusing for certain.
+      return balance(well.length > 0 ? well : here.length > 0 ? here : possible, now, asker)
     },
     close() {
-      for (const target of targets) target.pool.close()
+      unfollow?.()
+      for (const target of byName.values()) target.close()
     },
   }
 }
 
-export function markAway(target: Target, reason: string): void {
-  target.awayUntil = Date.now() + awayFor
-  target.lastError = reason
+/** Where the configuration lets leases of an upstream lie. */
+export function allowedAddresses(
+  { networks, sockets }: UpstreamConfig,
+  folder: string,
+  own: () => OwnAddresses,
+): AllowedAddresses {
+  return { networks: networks.map(parseNetwork), sockets: sockets.map((path) => resolve(folder, path)), own }
 }
 
-export function markWell(target: Target): void {
-  target.awayUntil = 0
+// --- internal ---
+
+const nobody: readonly Target[] = []
+
+function guardOf(allowed: AllowedAddresses): (address: TargetAddress) => ConnectGuard {
+  return (address) => guardConnections(address, allowed)
+}
+
+function takeUp(target: Target, { weight, draining, health, awayUntil, since, leased }: ToldTarget): void {
+  Object.assign(target, { health, awayUntil, since } satisfies Partial<Target>)
+  if (leased) Object.assign(target, { weight, draining } satisfies Partial<Target>)
 }

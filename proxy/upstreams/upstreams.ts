@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { UpstreamConfig } from '../config/schema.ts'
-import { createUpstream, type Upstream } from './upstream.ts'
+import { closeWhenIdle } from './target.ts'
+import { createUpstream, type TargetSource, type Upstream } from './upstream.ts'
 
 /** Every upstream of a configuration, by name. */
 export interface Upstreams {
@@ -16,7 +17,7 @@ export interface Upstreams {
  */
 export function createUpstreams(
   configs: Readonly<Record<string, UpstreamConfig>>,
-  folder: string,
+  { folder, source }: { folder: string; source?: TargetSource },
   previous?: Upstreams,
 ): Upstreams {
   const byName = new Map<string, Upstream>()
@@ -24,7 +25,9 @@ export function createUpstreams(
     const before = previous?.get(name)
     byName.set(
       name,
-      before && isDeepStrictEqual(before.config, config) ? before : createUpstream(name, config, folder),
+      before && isDeepStrictEqual(before.config, config)
+        ? before
+        : createUpstream(name, config, folder, source),
     )
   }
   return {
@@ -32,15 +35,13 @@ export function createUpstreams(
     all: () => byName.values(),
     async closeExcept(next) {
       const gone = [...byName.values()].filter((upstream) => next?.get(upstream.name) !== upstream)
-      await Promise.all(gone.map(closeWhenIdle))
+      await Promise.all(gone.map(closeIdle))
     },
   }
 }
 
 /** Exchanges in flight end on the table they began with, so their connections outlive the reload. */
-async function closeWhenIdle(upstream: Upstream): Promise<void> {
-  while (upstream.targets().some((target) => target.inFlight > 0)) {
-    await new Promise((resolve) => setTimeout(resolve, 250).unref())
-  }
+async function closeIdle(upstream: Upstream): Promise<void> {
+  await Promise.all([...upstream.all()].map(closeWhenIdle))
   upstream.close()
 }

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto'
 import {
   createLocalJWKSet,
   createRemoteJWKSet,
@@ -7,6 +8,7 @@ import {
   type JWTVerifyOptions,
   errors as joseErrors,
   jwtVerify,
+  SignJWT,
 } from 'jose'
 import type { TokenKey } from './token-key.ts'
 
@@ -50,6 +52,11 @@ export async function verifyToken(token: string, key: EngineKey, checks: TokenCh
     if (error instanceof KeysAway) return { ok: false, code: 'key_unavailable', reason }
     return { ok: false, code: 'token_invalid', reason }
   }
+}
+
+/** Makes a compact JWS by HMAC-SHA-256 of a secret. */
+export function signToken(claims: JWTPayload & { exp: number }, key: KeyObject): Promise<string> {
+  return new SignJWT(claims).setProtectedHeader({ alg: 'HS256', typ: 'JWT' }).sign(key)
 }
 
 /** A token that names no key may belong to any of the set: each that fits is tried, up to a handful. */

@@ -16,11 +16,14 @@ export type Verified =
 /** Synchronous for a token that was verified before. */
 export type VerifyToken = (token: string, rehearsal: boolean) => Verified | Promise<Verified>
 
+/** The part of a policy's context that keys are read by. */
+export type VerifierContext = Pick<PolicyContext, 'folder' | 'env' | 'onBackgroundError'>
+
 /**
  * Verifies tokens with the key of a route and remembers them, by digest, until they expire or the key changes:
  * a signature costs a hundred microseconds, a digest two.
  */
-export function createTokenVerifier(options: PolicyOptions<'jwt'>, context: PolicyContext): VerifyToken {
+export function createTokenVerifier(options: PolicyOptions<'jwt'>, context: VerifierContext): VerifyToken {
   const keys =
     options.jwks === undefined ? ownKeys(options, context) : fetchedKeys(options, options.jwks, context)
   const checks = {
@@ -59,7 +62,7 @@ interface Keys {
 
 const mostTokens = 10_000
 
-function ownKeys(options: PolicyOptions<'jwt'>, context: PolicyContext): () => Keys {
+function ownKeys(options: PolicyOptions<'jwt'>, context: VerifierContext): () => Keys {
   const place = options.key ?? ''
   const parse = (content: Buffer): Keys => {
     const key = readTokenKey(content, place)
@@ -74,7 +77,7 @@ function ownKeys(options: PolicyOptions<'jwt'>, context: PolicyContext): () => K
   return () => keys
 }
 
-function fetchedKeys(options: PolicyOptions<'jwt'>, url: string, context: PolicyContext): () => Keys {
+function fetchedKeys(options: PolicyOptions<'jwt'>, url: string, context: VerifierContext): () => Keys {
   const algorithms = chooseAlgorithms(publicKeyAlgorithms, options.algorithms)
   const fetched = fetchKeys(new URL(url), {
     onChanged: () => {

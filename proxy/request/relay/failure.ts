@@ -25,6 +25,8 @@ export function readFailure(error: unknown): Failure {
 
 const unreachable = new Set([
   'ECONNREFUSED',
+  // A lease names an address where its upstream may not have targets.
+  'UPSTREAM_NOT_ALLOWED',
   'ENOENT',
   'EACCES',
   'EHOSTUNREACH',

@@ -1,5 +1,5 @@
 import { GatehouseError } from '../../errors.ts'
-import { markAway, markWell, type Target } from '../../upstreams/upstream.ts'
+import { markAway, markFailed, markWell, type Target } from '../../upstreams/target.ts'
 import type { Exchange } from '../exchange.ts'
 import type { Facts } from '../facts.ts'
 import type { Destination, Route } from '../match/route.ts'
@@ -28,7 +28,7 @@ const mostAttempts = 3
 
 function attempt(relay: Relay): void {
   const { exchange, upstream } = relay
-  const target = upstream.pick(relay.key, relay.tried)
+  const target = upstream.pick(relay.key, relay.tried, relay.facts)
   if (target === undefined)
     return refuse(exchange, 'upstream_away', {
       reason: relay.key === undefined ? 'no target' : `no target for ${relay.key}`,
@@ -57,9 +57,9 @@ function failed(relay: Relay, target: Target, failure: Failure): void {
   exchange.detail = failure.detail
   // A client that has gone is no fault of the target.
   if (exchange.finished || exchange.response.destroyed) return
-  target.lastError = failure.detail
-  if (failure.nothingSent && failure.code !== 'bad_request' && failure.code !== 'upstream_full')
-    markAway(target, failure.detail)
+  if (failure.code === 'bad_request' || failure.code === 'upstream_full') target.lastError = failure.detail
+  else if (failure.nothingSent) markAway(target, failure.detail)
+  else markFailed(target, failure.detail)
   if (mayRepeat(relay, failure)) {
     relay.retried(upstream.name)
     return attempt(relay)

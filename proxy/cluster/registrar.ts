@@ -1,0 +1,89 @@
+import { resolve } from 'node:path'
+import { createRegistration, type Registration } from '../admin/registration.ts'
+import { createTokenGate } from '../admin/registration-token.ts'
+import type { LoadedConfig } from '../config/loaded.ts'
+import { registrationFiles } from '../config/registration-files.ts'
+import { openLogFile } from '../observability/log-file.ts'
+import type { Logger } from '../observability/logger.ts'
+import { forgetRoutes, setLeaseSource } from '../observability/metrics.ts'
+import type { OwnAddresses } from '../upstreams/leases/allowed-address.ts'
+import type { TargetNews } from '../upstreams/leases/news.ts'
+import { showPlace } from '../upstreams/leases/place.ts'
+import { createRegister, type Register, type RegisterEvent } from '../upstreams/leases/register.ts'
+import { createSnapshot } from '../upstreams/leases/snapshot.ts'
+
+export interface RegistrarSettings {
+  readonly config: LoadedConfig
+  readonly log: Logger
+  own(): OwnAddresses
+  tell(news: TargetNews): void
+}
+
+/** The register with what surrounds it: the door for services, the audit log, the snapshot. */
+export interface Registrar {
+  readonly register: Register
+  readonly registration: Registration
+  /** Leased upstreams with nobody there. Of keyed ones nobody is waited for. */
+  waiting(): string[]
+  configure(config: LoadedConfig): Promise<void>
+  close(): Promise<void>
+}
+
+/** Answers when those are known again who were there before a restart. */
+export async function openRegistrar({ config, log, own, tell }: RegistrarSettings): Promise<Registrar> {
+  const { folder } = config
+  let { upstreams } = config
+  const audit = openLogFile(resolve(folder, registrationFiles.audit), {
+    onFailure: (error) => log.error('the audit log cannot be written', { error }),
+    onDropped: (lines) => log.error('lines of the audit log were dropped', { lines }),
+  })
+  const write = (entry: object): void =>
+    audit.write(`${JSON.stringify({ ts: new Date().toISOString(), ...entry })}\n`)
+
+  function changed({ event, lease, reason }: RegisterEvent): void {
+    const { upstream, key, id, url, state, weight, by } = lease
+    write({ event, upstream, key, id, url, state, weight, token: by, reason })
+    snapshot.touch()
+    if (upstreams[upstream]?.keyed || (event !== 'registered' && event !== 'ended' && event !== 'left'))
+      return
+    if (event === 'registered') log.info(`${showPlace(lease)} is there`, { url })
+    else log.warn(`${showPlace(lease)} is gone`, { url, reason })
+  }
+
+  const register = createRegister({ upstreams, folder, own, tell, changed })
+  const snapshot = createSnapshot({
+    file: resolve(folder, registrationFiles.snapshot),
+    leases: register.leases,
+    failed: (sentence) => log.error(sentence),
+  })
+  const registration = createRegistration({
+    register,
+    judgeToken: createTokenGate({ folder, onTrouble: (sentence) => log.error(sentence) }),
+    refused: ({ place, by, reason }) => write({ event: 'refused', ...place, token: by, reason }),
+  })
+  setLeaseSource(function* () {
+    for (const { upstream, key, url, renewedAt, ttl } of register.leases())
+      yield { service: upstream, url: key === undefined ? url : undefined, expiresAt: renewedAt + ttl }
+  })
+  await register.restore(await snapshot.read())
+  return {
+    register,
+    registration,
+    waiting() {
+      const there = new Set<string>()
+      for (const { place, answers } of register.targets()) if (answers) there.add(place.upstream)
+      return Object.entries(upstreams).flatMap(([name, { leased, keyed }]) =>
+        leased && !keyed && !there.has(name) ? [name] : [],
+      )
+    },
+    async configure(next) {
+      upstreams = next.upstreams
+      await register.configure(upstreams)
+      forgetRoutes(new Set(), new Set(Object.keys(upstreams)))
+    },
+    async close() {
+      register.close()
+      await Promise.all([snapshot.close(), audit.close()])
+    },
+  }
+}

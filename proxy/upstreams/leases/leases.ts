@@ -1,0 +1,118 @@
+import type { Announcement } from '../../config/announcement-schema.ts'
+import { nameOf, type Place } from './place.ts'
+
+/** A target that a service announced, and that ends unless it is renewed. Times are Unix milliseconds. */
+export interface Lease extends Place, Announcement {
+  /** The token by which it was announced last, for the audit log. */
+  by: string
+  readonly announcedAt: number
+  renewedAt: number
+  /**
+   * A heartbeat is overdue, or nobody has announced it since a restart. It is asked whether it still answers: if so,
+   * it may be late by one more ttl before it is gone.
+   */
+  suspect: boolean
+}
+
+export type LeaseEvent = 'registered' | 'changed' | 'renewed' | 'suspect' | 'left' | 'ended'
+
+export interface LeasesSettings {
+  now(): number
+  /** Told of everything but a renewal of what was well: that is a heartbeat, and changes nothing. */
+  changed(lease: Lease, event: Exclude<LeaseEvent, 'renewed'> | 'back', reason?: string): void
+}
+
+/** Who announced themselves. It knows no sockets and no timers: `sweep` is called by a clock. */
+export interface Leases {
+  /** Registers and renews, by the same call. */
+  put(place: Place, announcement: Announcement, by: string): 'registered' | 'changed' | 'renewed'
+  /** A heartbeat in the same words as before. Answers false if there is no such lease. */
+  renew(name: string): boolean
+  /** Answers false if there is no such lease. `ended`: not by its own wish. */
+  remove(name: string, event: 'left' | 'ended', reason: string): boolean
+  /** Takes up leases of before a restart. They are suspect until they are renewed. */
+  restore(leases: Iterable<Lease>): void
+  /** Finds out who is overdue and who is gone. */
+  sweep(): void
+  get(name: string): Lease | undefined
+  all(): Iterable<Lease>
+  readonly size: number
+}
+
+export function createLeases({ now, changed }: LeasesSettings): Leases {
+  const leases = new Map<string, Lease>()
+
+  function renewed(lease: Lease): void {
+    lease.renewedAt = now()
+    if (!lease.suspect) return
+    lease.suspect = false
+    changed(lease, 'back')
+  }
+
+  function remove(name: string, event: 'left' | 'ended', reason: string): boolean {
+    const lease = leases.get(name)
+    if (lease === undefined) return false
+    leases.delete(name)
+    changed(lease, event, reason)
+    return true
+  }
+
+  return {
+    put({ upstream, key, id }, announcement, by) {
+      const name = nameOf({ upstream, key, id })
+      const before = leases.get(name)
+      if (before !== undefined && isSame(before, announcement)) {
+        renewed(before)
+        return 'renewed'
+      }
+      const time = now()
+      const announcedAt = before?.announcedAt ?? time
+      const lease = { upstream, key, id, ...announcement, by, announcedAt, renewedAt: time, suspect: false }
+      leases.set(name, lease)
+      const event = before === undefined ? 'registered' : 'changed'
+      changed(lease, event)
+      return event
+    },
+    renew(name) {
+      const lease = leases.get(name)
+      if (lease === undefined) return false
+      renewed(lease)
+      return true
+    },
+    remove,
+    restore(entries) {
+      for (const lease of entries) {
+        const restored = { ...lease, renewedAt: now() - lease.ttl, suspect: true }
+        leases.set(nameOf(lease), restored)
+        changed(restored, 'suspect', 'not announced again since the restart')
+      }
+    },
+    sweep() {
+      const time = now()
+      for (const [name, lease] of leases) {
+        const late = time - lease.renewedAt - lease.ttl
+        if (late < 0) continue
+        if (late >= lease.ttl) remove(name, 'ended', 'the lease was not renewed')
+        else if (!lease.suspect) {
+          lease.suspect = true
+          changed(lease, 'suspect', 'a heartbeat is overdue')
+        }
+      }
+    },
+    get: (name) => leases.get(name),
+    all: () => leases.values(),
+    get size() {
+      return leases.size
+    },
+  }
+}
+
+function isSame(lease: Lease, { url, ttl, weight, state, metadata }: Announcement): boolean {
+  return (
+    lease.url === url &&
+    lease.ttl === ttl &&
+    lease.weight === weight &&
+    lease.state === state &&
+    JSON.stringify(lease.metadata) === JSON.stringify(metadata)
+  )
+}

@@ -1,0 +1,148 @@
+import http from 'node:http'
+
+/**
+ * Tells a Gatehouse where a service is, for as long as it is there. It uses nothing of the proxy but its address, as
+ * a service in any other language would.
+ */
+export interface Announcement {
+  /** The upstream of routes.yaml that this service is, or is one of. */
+  readonly upstream: string
+  /** Of a keyed upstream: which pool. */
+  readonly key?: string
+  /** What this instance is called among the others of its pool. The same after a restart, if it can be. Default: `main`. */
+  readonly id?: string
+  /** Where the proxy reaches it: `http://127.0.0.1:3000`, `https://…`, or `unix:/…/app.sock`. */
+  readonly url: string
+  /** Milliseconds without a heartbeat after which it counts as gone. Default: 30,000. */
+  readonly ttl?: number
+  /** Its share beside other instances. Default: 1. */
+  readonly weight?: number
+  /** Shown to operators. */
+  readonly metadata?: Readonly<Record<string, string | number | boolean>>
+  /** The admin listener: `http://127.0.0.1:9901` (the default), or `unix:/…/admin.sock`. */
+  readonly admin?: string
+  /** From `gatehouse token`. */
+  readonly token: string
+  /** Told of what goes wrong, once until it goes right again. Default: a line on standard error. */
+  onTrouble?(sentence: string): void
+}
+
+export interface Announced {
+  /** `announcing` until the proxy has heard it, and again while it is away. */
+  state(): 'announcing' | 'announced' | 'draining' | 'left'
+  /** Resolves when the proxy has heard it for the first time. */
+  readonly heard: Promise<void>
+  /** Asks for nothing new, and goes on to say that it lives. What is under way may end. */
+  draining(): Promise<void>
+  /** Ends the lease. Resolves when the proxy knows, or does not answer. */
+  leave(): Promise<void>
+}
+
+/** Milliseconds. */
+const firstRetry = 200
+const longestRetry = 5_000
+const answerLimit = 5_000
+
+/** Announces a service at once, and again and again until it leaves. A proxy that is away is waited for. */
+export function announce(announcement: Announcement): Announced {
+  const { ttl = 30_000, weight = 1, metadata = {}, url } = announcement
+  const onTrouble = announcement.onTrouble ?? ((sentence) => process.stderr.write(`${sentence}\n`))
+  const ask = callerOf(announcement)
+  const heard = Promise.withResolvers<void>()
+  let state: 'ready' | 'draining' | 'left' = 'ready'
+  let isHeard = false
+  let failures = 0
+  let timer: NodeJS.Timeout | undefined
+  let underway: Promise<void> = Promise.resolve()
+
+  async function beat(): Promise<void> {
+    clearTimeout(timer)
+    if (state === 'left') return
+    const fault = await ask('PUT', JSON.stringify({ url, ttl: `${ttl}ms`, weight, state, metadata }))
+    isHeard = fault === undefined
+    if (fault === undefined) {
+      failures = 0
+      heard.resolve()
+    } else if (failures++ === 0) onTrouble(`${nameOf(announcement)} cannot be announced: ${fault}`)
+    const pause = isHeard ? ttl / 3 : Math.min(longestRetry, firstRetry * 2 ** (failures - 1))
+    // Uneven, so that many services do not come back at one moment after the proxy was away.
+    if (state !== ('left' as typeof state))
+      timer = setTimeout(() => void beatNow(), pause * (0.8 + 0.4 * Math.random()))
+  }
+
+  /** One after the other: an old word must not arrive after a new one. */
+  function beatNow(): Promise<void> {
+    underway = underway.then(beat)
+    return underway
+  }
+
+  void beatNow()
+  return {
+    state: () => (state === 'ready' ? (isHeard ? 'announced' : 'announcing') : state),
+    heard: heard.promise,
+    draining() {
+      if (state === 'ready') state = 'draining'
+      return beatNow()
+    },
+    async leave() {
+      if (state === 'left') return underway
+      state = 'left'
+      clearTimeout(timer)
+      underway = underway.then(() => ask('DELETE', undefined)).then(() => undefined)
+      return underway
+    },
+  }
+}
+
+// --- internal ---
+
+function nameOf({ upstream, key, id = 'main' }: Announcement): string {
+  return [upstream, key, id].filter(Boolean).join('/')
+}
+
+/** Answers undefined when it was heard, or a sentence. Never rejects. One connection serves all heartbeats. */
+function callerOf(announcement: Announcement) {
+  const { upstream, key, id = 'main', admin = 'http://127.0.0.1:9901', token } = announcement
+  const pool = key === undefined ? '' : `/keys/${encodeURIComponent(key)}`
+  const path = `/v1/upstreams/${encodeURIComponent(upstream)}${pool}/targets/${encodeURIComponent(id)}`
+  const place = admin.startsWith('unix:')
+    ? { socketPath: admin.slice('unix:'.length) }
+    : { host: new URL(admin).hostname.replace(/^\[|\]$/g, ''), port: new URL(admin).port || 80 }
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
+
+  return (method: 'PUT' | 'DELETE', body: string | undefined): Promise<string | undefined> =>
+    new Promise((done) => {
+      const headers: http.OutgoingHttpHeaders = { host: 'localhost', authorization: `Bearer ${token}` }
+      if (body !== undefined)
+        Object.assign(headers, {
+          'content-type': 'application/json',
+          'content-length': Buffer.byteLength(body),
+        })
+      const request = http.request({ ...place, agent, method, path, headers })
+      request.setTimeout(answerLimit, () => request.destroy(new Error(`no answer within ${answerLimit} ms`)))
+      request.on('error', (error: NodeJS.ErrnoException) =>
+        done(error.code === undefined ? error.message : `${admin} is away (${error.code})`),
+      )
+      request.on('response', (response) => {
+        let text = ''
+        response.setEncoding('utf8')
+        response.on('data', (chunk) => {
+          text += chunk
+        })
+        response.on('error', (error) => done(error.message))
+        response.on('end', () => {
+          const { statusCode = 0 } = response
+          done(statusCode < 300 ? undefined : `${statusCode} ${detailOf(text)}`)
+        })
+      })
+      request.end(body)
+    })
+}
+
+function detailOf(text: string): string {
+  try {
+    return (JSON.parse(text) as { detail?: string }).detail ?? text
+  } catch {
+    return text.slice(0, 200)
+  }
+}
