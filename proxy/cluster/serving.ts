@@ -1,11 +1,13 @@
+import { isDeepStrictEqual } from 'node:util'
 import { type RouteSummary, summariseRoute } from '../admin/route-summary.ts'
 import type { TargetUse } from '../admin/upstream-report.ts'
 import type { LoadedConfig } from '../config/loaded.ts'
 import { createGatehouse, type Gatehouse } from '../gatehouse.ts'
-import { openAccessLogs } from '../observability/access-log.ts'
+import { type AccessLogs, openAccessLogs } from '../observability/access-log.ts'
 import { forgetRoutes, recordClientError, setMetricSources } from '../observability/metrics.ts'
 import { type OpenListeners, openListeners } from '../request/accept/listeners.ts'
 import type { LimitStore } from '../request/policies/context.ts'
+import type { CertificateStore } from '../tls/certificates.ts'
 import type { TargetSource } from '../upstreams/upstream.ts'
 import { openCertificates } from './certificates.ts'
 import type { Activated, Ports } from './messages.ts'
@@ -51,86 +53,44 @@ export interface PreparedServing {
 /** Answers when every listener is open. Throws a BuildError or one sentence; then nothing is open. */
 export async function startServing(settings: ServingSettings): Promise<Serving> {
   const { config, env, limits, ticketKeys, targets, onTrouble } = settings
-  let logs = openLogs(config)
+  const parts: Parts = { logs: openLogs(config), certificates: undefined }
   const gatehouse = createGatehouse(config, {
     env,
     limits,
     targets,
-    observer: observeExchanges(() => logs),
+    observer: observeExchanges(() => parts.logs),
     onBackgroundError: onTrouble,
   })
-  const closeAll: (() => Promise<unknown> | undefined)[] = [() => gatehouse.close(), () => logs.close()]
-  const close = async (): Promise<void> => void (await Promise.all(closeAll.map((each) => each())))
-  let open: OpenListeners | undefined
+  const close = async (): Promise<void> =>
+    void (await Promise.all([gatehouse.close(), parts.logs.close(), parts.certificates?.close()]))
   try {
-    let certificates = await openCertificates(config)
-    closeAll.push(async () => certificates?.close())
-    open = await openListeners({
+    parts.certificates = await openCertificates(config)
+    const open = await openListeners({
       listeners: config.listeners,
       limits: config.limits,
       trustedProxies: config.trustedProxies,
-      certificates,
+      certificates: parts.certificates,
       ticketKeys,
       folder: config.folder,
       serve: gatehouse.serve,
       onClientError: recordClientError,
     })
-    const opened = open
-    const follow = (store: typeof certificates): void =>
-      void store?.watch(
-        () => opened.setCertificates(store).catch(complain),
-        (error) => complain(error),
-      )
-    const complain = (error: Error): void =>
-      onTrouble(`certificates cannot be taken up, those before stay: ${error.message}`)
-    follow(certificates)
-    setMetricSources(metricSources(gatehouse, opened, () => certificates?.list() ?? []))
-
+    const whole: Whole = { gatehouse, open, parts, onTrouble }
+    followCertificates(whole)
+    setMetricSources(metricSources(gatehouse, open, () => parts.certificates?.list() ?? []))
     return {
       gatehouse,
-      listeners: opened.listeners,
-      async prepare(next) {
-        const prepared = gatehouse.prepare(next)
-        const nextCertificates = await openCertificates(next).catch((error) => {
-          prepared.discard()
-          throw error
-        })
-        return {
-          async activate() {
-            const before = { logs, certificates }
-            // Authorities of client certificates are read here. The table must not wait for a file that is broken.
-            if (nextCertificates) await opened.setCertificates(nextCertificates).catch(complain)
-            certificates = nextCertificates
-            follow(certificates)
-            if (JSON.stringify(next.accessLog) !== JSON.stringify(gatehouse.config.accessLog))
-              logs = openLogs(next)
-            opened.update({ limits: next.limits, trustedProxies: next.trustedProxies })
-            prepared.activate()
-            forgetRoutes(new Set(next.routes.map(({ name }) => name)), new Set(Object.keys(next.upstreams)))
-            if (before.logs !== logs) void before.logs.close()
-            await before.certificates?.close()
-            return { endedTunnels: endOldTunnels(gatehouse), closedRoutes: gatehouse.closedRoutes() }
-          },
-          async discard() {
-            prepared.discard()
-            await nextCertificates?.close()
-          },
-        }
-      },
-      setTicketKeys: opened.setTicketKeys,
+      listeners: open.listeners,
+      prepare: (next) => prepare(next, whole),
+      setTicketKeys: open.setTicketKeys,
       routes: () => gatehouse.state.table.routes.map((route) => summariseRoute(route)),
-      targets: () =>
-        [...gatehouse.upstreams.all()].flatMap((upstream) =>
-          Array.from(upstream.all()).flatMap(({ name, inFlight, lastError }) =>
-            inFlight > 0 || lastError !== undefined ? [{ name, inFlight, lastError }] : [],
-          ),
-        ),
+      targets: () => usedTargets(gatehouse),
       async stop(deadline) {
         const end = Date.now() + deadline
-        opened.stopAccepting()
+        open.stopAccepting()
         await gatehouse.settle(deadline)
         // What was answered last is still on its way to the client.
-        await opened.close({ deadline: Math.min(lastBytes, Math.max(0, end - Date.now())) })
+        await open.close({ deadline: Math.min(lastBytes, Math.max(0, end - Date.now())) })
         await logged(gatehouse)
         await close()
       },
@@ -139,6 +99,74 @@ export async function startServing(settings: ServingSettings): Promise<Serving> 
     await close()
     throw error
   }
+}
+
+/** What a reload replaces. */
+interface Parts {
+  logs: AccessLogs
+  certificates: CertificateStore | undefined
+}
+
+interface Whole {
+  readonly gatehouse: Gatehouse
+  readonly open: OpenListeners
+  readonly parts: Parts
+  onTrouble(sentence: string): void
+}
+
+async function prepare(next: LoadedConfig, whole: Whole): Promise<PreparedServing> {
+  const { gatehouse, open, parts } = whole
+  const prepared = gatehouse.prepare(next)
+  const certificates = await openCertificates(next).catch((error) => {
+    prepared.discard()
+    throw error
+  })
+  return {
+    async activate() {
+      const before = { ...parts, accessLog: gatehouse.config.accessLog }
+      prepared.activate()
+      open.update({ limits: next.limits, trustedProxies: next.trustedProxies })
+      if (!isDeepStrictEqual(next.accessLog, before.accessLog)) {
+        parts.logs = openLogs(next)
+        void before.logs.close()
+      }
+      parts.certificates = certificates
+      await takeUp(certificates, whole)
+      followCertificates(whole)
+      await before.certificates?.close()
+      forgetRoutes(new Set(next.routes.map(({ name }) => name)), new Set(Object.keys(next.upstreams)))
+      return { endedTunnels: endOldTunnels(gatehouse), closedRoutes: gatehouse.closedRoutes() }
+    },
+    async discard() {
+      prepared.discard()
+      await certificates?.close()
+    },
+  }
+}
+
+function followCertificates(whole: Whole): void {
+  const store = whole.parts.certificates
+  void store?.watch(
+    () => takeUp(store, whole),
+    (error) => certificateTrouble(error, whole),
+  )
+}
+
+/** The authorities of client certificates are read here. The table must not wait for a file that is broken. */
+async function takeUp(store: CertificateStore | undefined, whole: Whole): Promise<void> {
+  if (store) await whole.open.setCertificates(store).catch((error) => certificateTrouble(error, whole))
+}
+
+function certificateTrouble({ message }: Error, { onTrouble }: Whole): void {
+  onTrouble(`certificates cannot be taken up, those before stay: ${message}`)
+}
+
+function usedTargets({ upstreams }: Gatehouse): TargetUse[] {
+  return [...upstreams.all()].flatMap((upstream) =>
+    Array.from(upstream.all()).flatMap(({ name, inFlight, lastError }) =>
+      inFlight > 0 || lastError !== undefined ? [{ name, inFlight, lastError }] : [],
+    ),
+  )
 }
 
 /** The real ports, by listener. */
@@ -154,6 +182,6 @@ async function logged({ inFlight }: Gatehouse): Promise<void> {
   for (let i = 0; i < 25 && inFlight.size > 0; i++) await new Promise((resolve) => setTimeout(resolve, 10))
 }
 
-function openLogs({ accessLog, folder }: LoadedConfig): ReturnType<typeof openAccessLogs> {
+function openLogs({ accessLog, folder }: LoadedConfig): AccessLogs {
   return openAccessLogs({ default: accessLog, folder })
 }

@@ -74,7 +74,7 @@ ${routes}
 `
 }
 
-export function isAlive(pid: number): boolean {
+function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)
     return true
@@ -87,7 +87,7 @@ export async function ended(pids: readonly number[], timeout = 5000): Promise<vo
   await eventually(() => !pids.some(isAlive), { timeout })
 }
 
-export function childrenOf(pid: number): number[] {
+function childrenOf(pid: number): number[] {
   try {
     const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
     return text.split(' ').filter(Boolean).map(Number)
