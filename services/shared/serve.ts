@@ -35,10 +35,12 @@ export async function serve(settings: ServiceSettings): Promise<Service> {
   async function stop(): Promise<void> {
     // First nothing new comes, then what is there ends, and only then does the port close.
     await announced?.draining()
-    server.closeIdleConnections()
     const closed = new Promise<void>((resolve) => server.close(() => resolve()))
     const cut = setTimeout(() => server.closeAllConnections(), patience)
+    // A connection that the proxy keeps for later is idle as soon as its last request has ended.
+    const idle = setInterval(() => server.closeIdleConnections(), 20)
     await closed
+    clearInterval(idle)
     clearTimeout(cut)
     await announced?.leave()
   }
