@@ -19,8 +19,9 @@ export interface Target {
   /** Opened when it is first used, because most of many are quiet. */
   readonly pool: ConnectionPool
   readonly leased: boolean
-  /** Exchanges that are under way. */
+  /** Exchanges that are under way, and how many of them are tunnels. */
   inFlight: number
+  tunnels: number
   weight: number
   /** It finishes what it has, and takes nothing new. */
   draining: boolean
@@ -67,6 +68,7 @@ export function createTarget(settings: TargetSettings): Target {
       return pool
     },
     inFlight: 0,
+    tunnels: 0,
     weight: 1,
     draining: false,
     health: 'well',

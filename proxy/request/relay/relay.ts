@@ -33,16 +33,21 @@ function attempt(relay: Relay): void {
     return refuse(exchange, 'upstream_away', {
       reason: relay.key === undefined ? 'no target' : `no target for ${relay.key}`,
     })
-  if (target.inFlight >= upstream.config.connections * 2)
-    return refuse(exchange, 'upstream_full', { reason: `${target.inFlight} exchanges in flight` })
+  const tunnel = exchange.upgrade === undefined ? 0 : 1
+  // Tunnels have connections beside the pool, and a bound of their own (limits.tunnels).
+  const requests = target.inFlight - target.tunnels
+  if (tunnel === 0 && requests >= upstream.config.connections * 2)
+    return refuse(exchange, 'upstream_full', { reason: `${requests} requests in flight` })
   relay.tried.push(target)
   exchange.attempts++
   exchange.upstreamTarget = target
   target.inFlight++
+  target.tunnels += tunnel
   send(relay, target, {
     answered: () => markWell(target),
     ended: () => {
       target.inFlight--
+      target.tunnels -= tunnel
     },
     failed: (failure) => failed(relay, target, failure),
   })
