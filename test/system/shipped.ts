@@ -30,8 +30,12 @@ export async function cloneShipped(t: Teardown): Promise<Clone> {
   return { folder, env, password, admin: `Basic ${Buffer.from(`admin:${password}`).toString('base64')}` }
 }
 
+export interface Shipped extends Clone {
+  readonly proxy: RunningProxy
+}
+
 /** The shipped routes.yaml, served from a clone, with its listeners on every address of this machine. */
-export async function startShipped(t: Teardown): Promise<Clone & { readonly proxy: RunningProxy }> {
+export async function startShipped(t: Teardown): Promise<Shipped> {
   const clone = await cloneShipped(t)
   const yaml = await readFile(join(clone.folder, 'routes.yaml'), 'utf8')
   return { ...clone, proxy: await startProxy(t, yaml, clone) }
