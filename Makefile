@@ -15,10 +15,10 @@ TESTS ?= 'proxy/**/*.test.ts' 'services/**/*.test.ts' 'test/**/*.test.ts'
 TEST_TIMEOUT ?= 60000
 
 .DEFAULT_GOAL := help
-.PHONY: help install build run dev test check bench docs clean
+.PHONY: help install build run dev test check bench differential docs clean
 
 help: ## Lists these targets.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## Installs the packages of package-lock.json, and with them Node, if they changed.
 
@@ -66,6 +66,10 @@ check-house:
 
 bench: $(BUILT) ## Measures Gatehouse beside nginx, HAProxy and Caddy.
 	@exec node test/bench/run.ts
+
+differential: $(INSTALLED) ## Sends the same odd requests to Gatehouse, nginx and HAProxy, and compares.
+	@node test/setup/install-parts.ts
+	@exec node test/differential/run.ts
 
 docs: $(INSTALLED) ## Writes docs/reference.md from the schema, the errors, the metrics and the commands.
 	@node test/check/reference.ts

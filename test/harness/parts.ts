@@ -8,6 +8,8 @@ export interface Part {
   package: string
   /** File whose presence shows that it is there: mostly the program itself. */
   path: string
+  /** The target that alone uses it; undefined for `make test`. */
+  only: string | undefined
 }
 
 export const parts: readonly Part[] = readParts()
@@ -36,9 +38,9 @@ export function pathOf(name: string): string {
   return part.path
 }
 
-/** The parts that this machine lacks. */
-export function missingParts(): Part[] {
-  return parts.filter((part) => !existsSync(part.path))
+/** The parts that this machine lacks: those of `make test`, and those of one more target. */
+export function missingParts(target?: string): Part[] {
+  return parts.filter(({ path, only }) => (only === undefined || only === target) && !existsSync(path))
 }
 
 function whyMissing(name: string): string | undefined {
@@ -67,8 +69,14 @@ function canMakeNamespaces(): boolean {
 function readParts(): Part[] {
   const text = readFileSync(new URL('../setup/debian-packages.txt', import.meta.url), 'utf8')
   const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
-  return lines.map((line) => {
+  let only: string | undefined
+  return lines.flatMap((line) => {
+    const heading = /^\[(.*)\]$/.exec(line)
+    if (heading) {
+      only = heading[1]
+      return []
+    }
     const [name = '', debianPackage = '', path = ''] = line.split(/\s+/)
-    return { name, package: debianPackage, path }
+    return [{ name, package: debianPackage, path, only }]
   })
 }

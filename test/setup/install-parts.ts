@@ -3,13 +3,14 @@ import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { missingParts, type Part } from '../harness/parts.ts'
 
 /**
- * Brings what the tests use beside Node: installs it on Debian as root, otherwise says what is missing.
- * Fails only where CI=true and something is still missing.
+ * Brings what the tests use beside Node, and what the target that is named uses beyond: installs it on Debian as
+ * root, otherwise says what is missing. Fails only where CI=true and something is still missing.
  */
 
-const missing = missingParts()
+const target = process.argv[2]
+const missing = missingParts(target)
 if (missing.length > 0 && mayInstall()) install(missing)
-report(missingParts())
+report(missingParts(target))
 
 function mayInstall(): boolean {
   return process.getuid?.() === 0 && existsSync('/usr/bin/apt-get')

@@ -1,0 +1,103 @@
+import { group, post, type Row, smuggled } from './case.ts'
+
+/** RFC 9112 §7.1: sizes, extensions, ends of lines and trailers of chunks. */
+
+const chunked = (body: string): string => post('Transfer-Encoding: chunked', body)
+/** Nothing after it may run: whoever reads the chunk otherwise finds a request. */
+const broken = (name: string, says: string, body: string): Row => [name, says, chunked(body + smuggled)]
+
+export const chunkTricks = group('chunk', [
+  ['two', 'two chunks', chunked('3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n')],
+  ['zeros in front', 'a size with zeros', chunked('0005\r\nhello\r\n000\r\n\r\n')],
+  ['capital digits', 'hexadecimal in capitals', chunked('A\r\nhellohello\r\n0\r\n\r\n')],
+  ['small digits', 'hexadecimal in small letters', chunked('a\r\nhellohello\r\n0\r\n\r\n')],
+  [
+    'a request inside',
+    'bytes stay bytes',
+    chunked(`${smuggled.length.toString(16)}\r\n${smuggled}\r\n0\r\n\r\n`),
+  ],
+  ['an end inside', 'an end that is data', chunked('7\r\n\r\n0\r\n\r\n\r\n0\r\n\r\n')],
+  ['extension', 'an extension (§7.1.1)', chunked('5;a=b\r\nhello\r\n0\r\n\r\n')],
+  ['extension without a value', 'a name alone', chunked('5;a\r\nhello\r\n0\r\n\r\n')],
+  ['extension, quoted', 'a quoted value', chunked('5;a="b;c"\r\nhello\r\n0\r\n\r\n')],
+  ['extension at the end', 'of the last chunk', chunked('5\r\nhello\r\n0;a=b\r\n\r\n')],
+  ['extension, blank before', 'a blank before it', chunked('5 ;a=b\r\nhello\r\n0\r\n\r\n')],
+  ['extension, blank behind', 'a blank behind the semicolon', chunked('5; a=b\r\nhello\r\n0\r\n\r\n')],
+  ['extension, empty', 'a semicolon', chunked('5;\r\nhello\r\n0\r\n\r\n')],
+  [
+    'extension, CR LF quoted',
+    'a line end in quotes',
+    chunked('5;a="\r\n\r\n0\r\n\r\n"\r\nhello\r\n0\r\n\r\n'),
+  ],
+  broken('extension, lone LF', 'an extension that ends in LF (TERM.EXT)', '5;a\nhello\r\n0\r\n\r\n'),
+  broken('extension, lone CR', 'a CR within it', '5;a\rb\r\nhello\r\n0\r\n\r\n'),
+  broken('extension, NUL', 'a NUL within it', '5;a\x00b\r\nhello\r\n0\r\n\r\n'),
+  [
+    'extension, two LF in it',
+    'one reader ends the chunk line at the LF',
+    chunked(`2;\nxx\r\n${(smuggled.length + 7).toString(16)}\r\n0\r\n\r\n${smuggled}\r\n0\r\n\r\n`),
+  ],
+  ['extension, 20 kB', 'a very long one', chunked(`5;${'a'.repeat(20_000)}\r\nhello\r\n0\r\n\r\n`)],
+  [
+    'extensions, 100 bytes on each byte',
+    'more ado than data',
+    chunked(`${`1;${'a'.repeat(100)}\r\nx\r\n`.repeat(300)}0\r\n\r\n`),
+  ],
+  ['a byte each', 'three hundred chunks', chunked(`${'1\r\nx\r\n'.repeat(300)}0\r\n\r\n`)],
+  broken('size with a sign', 'a plus', '+5\r\nhello\r\n0\r\n\r\n'),
+  broken('negative size', 'a minus', '-5\r\nhello\r\n0\r\n\r\n'),
+  broken('size with 0x', 'a prefix', '0x5\r\nhello\r\n0\r\n\r\n'),
+  broken('size with a letter', 'no hexadecimal', '5g\r\nhello\r\n0\r\n\r\n'),
+  broken('size with an underscore', 'digits grouped', '0_5\r\nhello\r\n0\r\n\r\n'),
+  broken('size with a blank before', 'a blank before it', ' 5\r\nhello\r\n0\r\n\r\n'),
+  broken('size with a tab before', 'a tab before it', '\t5\r\nhello\r\n0\r\n\r\n'),
+  broken('size with a blank behind', 'a blank behind it', '5 \r\nhello\r\n0\r\n\r\n'),
+  broken('size with a NUL behind', 'a NUL', '5\x00\r\nhello\r\n0\r\n\r\n'),
+  broken('size with a dot', 'a fraction', '5.0\r\nhello\r\n0\r\n\r\n'),
+  broken('no size', 'an empty line', '\r\nhello\r\n0\r\n\r\n'),
+  broken('size of 64 bits and more', '5 modulo 2^64', '10000000000000005\r\nhello\r\n0\r\n\r\n'),
+  broken(
+    'size of 32 bits and more',
+    '5 modulo 2^32, and not so many bytes',
+    '100000005\r\nhello\r\n0\r\n\r\n',
+  ),
+  broken('largest size', '2^64-1, which is -1 for some', 'ffffffffffffffff\r\nhello\r\n0\r\n\r\n'),
+  broken('size ends in LF', 'a line that ends in LF alone', '5\nhello\r\n0\r\n\r\n'),
+  broken('size ends in CR', 'a line that ends in CR alone', '5\rhello\r\n0\r\n\r\n'),
+  broken('data ends in LF', 'data that ends in LF alone', '5\r\nhello\n0\r\n\r\n'),
+  broken('data ends in CR', 'data that ends in CR alone', '5\r\nhello\r0\r\n\r\n'),
+  broken('data ends in nothing', 'no line end behind the data', '5\r\nhello0\r\n\r\n'),
+  broken('data ends in XX', 'two other bytes there (TERM.SPILL)', '5\r\nhelloXX0\r\n\r\n'),
+  broken('data longer than said', 'two bytes too many', '5\r\nhello!!\r\n0\r\n\r\n'),
+  broken('data shorter than said', 'one byte too few', '6\r\nhello\r\n0\r\n\r\n'),
+  broken('end in LF', 'a last chunk that ends in LF', '5\r\nhello\r\n0\n\r\n'),
+  broken('end with lone LF behind', 'an empty line of LF alone', '5\r\nhello\r\n0\r\n\n'),
+  broken('end with lone CR behind', 'an empty line of CR alone', '5\r\nhello\r\n0\r\n\rX'),
+  ['end without the empty line', 'it never ends', chunked('5\r\nhello\r\n0\r\n')],
+  ['trailer', 'a trailer (§7.1.2)', chunked('5\r\nhello\r\n0\r\nX-Check: 1\r\n\r\n')],
+  [
+    'trailer, Content-Length',
+    'framing in a trailer (§6.5.1 of RFC 9110)',
+    chunked('5\r\nhello\r\n0\r\nContent-Length: 50\r\n\r\n'),
+  ],
+  [
+    'trailer, Transfer-Encoding',
+    'framing in a trailer',
+    chunked('5\r\nhello\r\n0\r\nTransfer-Encoding: identity\r\n\r\n'),
+  ],
+  ['trailer, Host', 'routing in a trailer', chunked('5\r\nhello\r\n0\r\nHost: other\r\n\r\n')],
+  [
+    'trailer, X-Forwarded-For',
+    'who we are, in a trailer',
+    chunked('5\r\nhello\r\n0\r\nX-Forwarded-For: 10.0.0.5\r\n\r\n'),
+  ],
+  broken('trailer, lone LF', 'a trailer that ends in LF', '5\r\nhello\r\n0\r\nX: y\n\r\n'),
+  broken('trailer, no colon', 'a line that is no field', '5\r\nhello\r\n0\r\nX\r\n\r\n'),
+  broken('trailer, folded', 'a folded trailer', '5\r\nhello\r\n0\r\nX: y\r\n z\r\n\r\n'),
+  broken('trailer, a request', 'a request in place of trailers', '5\r\nhello\r\n0\r\n'),
+  [
+    'trailer, 100 kB',
+    'trailers without end',
+    chunked(`5\r\nhello\r\n0\r\n${`X: ${'y'.repeat(1000)}\r\n`.repeat(100)}\r\n`),
+  ],
+])

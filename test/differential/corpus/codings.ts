@@ -1,0 +1,131 @@
+import { group, post, type Row, smuggled } from './case.ts'
+
+/** RFC 9112 §6.1: how long a body is, said by Transfer-Encoding, and the ways to say it to one reader alone. */
+
+const chunks = '5\r\nhello\r\n0\r\n\r\n'
+
+/** Read as chunked the body is nothing and a request follows; read otherwise, it is something else. */
+const doubtful = (name: string, says: string, fields: string | readonly string[]): Row => [
+  name,
+  says,
+  post(fields, `0\r\n\r\n${smuggled}`),
+  0,
+]
+const te = 'Transfer-Encoding'
+/** CL.TE: the length ends behind the last chunk or after the first bytes of it. */
+const length = `Content-Length: ${5 + smuggled.length}`
+
+export const codings = group('coding', [
+  ['plain', 'one chunked body', post(`${te}: chunked`, chunks)],
+  ['capitals', 'codings have no case (§7)', post(`${te}: CHUNKED`, chunks)],
+  ['mixed case', 'codings have no case', post(`${te}: Chunked`, chunks)],
+  ['blanks around', 'blanks around the value are none of it', post(`${te}: \tchunked \t`, chunks)],
+  ['no blank', 'no blank after the colon', post(`${te}:chunked`, chunks)],
+  ['lower-case name', 'field names have no case', post('transfer-encoding: chunked', chunks)],
+  ['nothing in it', 'an empty body', post(`${te}: chunked`, '0\r\n\r\n')],
+  ['then a request', 'what follows is the next', post(`${te}: chunked`, `0\r\n\r\n${smuggled}`), 2],
+  ['never ends', 'the client stops', post(`${te}: chunked`, '5\r\nhel')],
+  [
+    'bytes late',
+    'the chunks come late',
+    [post(`${te}: chunked`), 60, '5\r\nhe', 30, 'llo\r\n0\r\n', 30, '\r\n'],
+  ],
+  [
+    'on GET',
+    'GET may have a body',
+    `GET /a HTTP/1.1\r\nHost: localhost\r\n${te}: chunked\r\n\r\n2d\r\n${smuggled}\r\n0\r\n\r\n`.replace(
+      '2d',
+      smuggled.length.toString(16),
+    ),
+  ],
+  [
+    'on DELETE',
+    'DELETE may have a body',
+    `DELETE /a HTTP/1.1\r\nHost: localhost\r\n${te}: chunked\r\n\r\n${smuggled.length.toString(16)}\r\n${smuggled}\r\n0\r\n\r\n`,
+  ],
+  doubtful('CL.TE', 'a length and chunks', [length, `${te}: chunked`]),
+  doubtful('TE.CL', 'chunks and a length', [`${te}: chunked`, length]),
+  doubtful('CL.TE, short', 'a length that ends within', ['Content-Length: 3', `${te}: chunked`]),
+  doubtful('CL.TE, zero', 'a length of nothing beside chunks', ['Content-Length: 0', `${te}: chunked`]),
+  doubtful('CL.TE.CL', 'chunks between two lengths', [length, `${te}: chunked`, length]),
+  doubtful('TE.TE', 'chunked twice in two fields', [`${te}: chunked`, `${te}: chunked`]),
+  doubtful('TE.TE, identity behind', 'one reader takes the last', [`${te}: chunked`, `${te}: identity`]),
+  doubtful('TE.TE, identity before', 'one reader takes the first', [`${te}: identity`, `${te}: chunked`]),
+  doubtful('TE.TE, junk behind', 'one reader takes the last', [`${te}: chunked`, `${te}: x`]),
+  doubtful('TE.TE, junk before', 'one reader takes the first', [`${te}: x`, `${te}: chunked`]),
+  doubtful('TE.TE, empty behind', 'a second that says nothing', [`${te}: chunked`, `${te}:`]),
+  doubtful('TE.TE, empty before', 'a first that says nothing', [`${te}:`, `${te}: chunked`]),
+  doubtful('list, identity behind', 'chunked is not last', `${te}: chunked, identity`),
+  doubtful('list, identity before', 'a coding that is gone', `${te}: identity, chunked`),
+  doubtful('list, chunked twice', 'chunked is applied once (§6.1)', `${te}: chunked, chunked`),
+  doubtful('list, gzip before', 'a coding under chunked', `${te}: gzip, chunked`),
+  doubtful('list, gzip behind', 'chunked is not last', `${te}: chunked, gzip`),
+  doubtful('list, comma before', 'an empty element', `${te}: , chunked`),
+  doubtful('list, comma behind', 'an empty element', `${te}: chunked,`),
+  doubtful('list, cow', 'a coding that nobody knows', `${te}: cow, chunked`),
+  doubtful('identity alone', 'a coding that is gone', `${te}: identity`),
+  doubtful('gzip alone', 'no chunked at all', `${te}: gzip`),
+  doubtful('empty', 'no value', `${te}:`),
+  doubtful('xchunked', 'a word that ends so', `${te}: xchunked`),
+  doubtful('chunkedx', 'a word that begins so', `${te}: chunkedx`),
+  doubtful('chunked-x', 'a word that begins so', `${te}: chunked-x`),
+  doubtful('chunk', 'half the word', `${te}: chunk`),
+  doubtful('quoted', 'a quoted string', `${te}: "chunked"`),
+  doubtful('single quotes', 'other quotes', `${te}: 'chunked'`),
+  doubtful('parameter', 'chunked has no parameters (§7.1)', `${te}: chunked;q=1`),
+  doubtful('empty parameter', 'a semicolon', `${te}: chunked;`),
+  doubtful('colon twice', 'a colon in the value', `${te}: : chunked`),
+  doubtful('equals', 'an equals sign', `${te}=chunked`),
+  doubtful('tab in front of the colon', 'a blank before the colon (§5.1)', `${te}\t: chunked`),
+  doubtful('blank in front of the colon', 'a blank before the colon (§5.1)', `${te} : chunked`),
+  doubtful('blank in the name', 'a blank in the name', 'Transfer Encoding: chunked'),
+  doubtful('vertical tab', 'a blank that is none', `${te}: \x0bchunked`),
+  doubtful('form feed', 'a blank that is none', `${te}: chunked\x0c`),
+  doubtful('NUL in front', 'a NUL', `${te}: \x00chunked`),
+  doubtful('NUL behind', 'a NUL', `${te}: chunked\x00`),
+  doubtful('no-break space', 'a blank that is none', `${te}: \xa0chunked`),
+  doubtful('backspace', 'a control character', `${te}: x\x08chunked`),
+  doubtful('soft hyphen', 'a letter beyond ASCII', `${te}: chun\xadked`),
+  doubtful('folded', 'the value on the next line (§5.2)', `${te}:\r\n chunked`),
+  doubtful('folded with tab', 'the value on the next line', `${te}:\r\n\tchunked`),
+  doubtful('folded in the middle', 'half of the list on the next line', `${te}: identity,\r\n chunked`),
+  doubtful('in a folded line', 'the field is a continuation', `X: y\r\n ${te}: chunked`),
+  doubtful('behind a lone LF', 'a line that ends in LF alone', `X: y\n${te}: chunked`),
+  doubtful('behind a lone CR', 'a line that ends in CR alone', `X: y\r${te}: chunked`),
+  doubtful('before a lone LF', 'its line ends in LF alone', `${te}: chunked\nX: y`),
+  doubtful('before a lone CR', 'its line ends in CR alone', `${te}: chunked\rX: y`),
+  doubtful('behind CR CR LF', 'a CR too many', `X: y\r\r\n${te}: chunked`),
+  [
+    'underscores, and a length',
+    'CGI reads it as the real one',
+    post(['Transfer_Encoding: chunked', 'Content-Length: 5'], 'hello'),
+  ],
+  [
+    'Content-Encoding, and a length',
+    'another field',
+    post(['Content-Encoding: chunked', 'Content-Length: 5'], 'hello'),
+  ],
+  [
+    'TE, and a length',
+    'what a client takes is not what it sends',
+    post(['TE: chunked', 'Content-Length: 5'], 'hello'),
+  ],
+  [
+    'HTTP/1.0',
+    'HTTP/1.0 knows no codings (§6.1)',
+    `POST /a HTTP/1.0\r\nHost: localhost\r\n${te}: chunked\r\n\r\n0\r\n\r\n${smuggled}`,
+    0,
+  ],
+  [
+    'HTTP/1.0, kept',
+    'HTTP/1.0 with a connection that stays',
+    `POST /a HTTP/1.0\r\nHost: localhost\r\nConnection: keep-alive\r\n${te}: chunked\r\n\r\n0\r\n\r\n${smuggled}`,
+    0,
+  ],
+  [
+    'HTTP/1.0 with a length',
+    'both, in HTTP/1.0',
+    `POST /a HTTP/1.0\r\nHost: localhost\r\n${length}\r\n${te}: chunked\r\n\r\n0\r\n\r\n${smuggled}`,
+    0,
+  ],
+])
