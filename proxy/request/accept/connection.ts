@@ -32,6 +32,8 @@ export interface Connection {
   /** HTTP/1.1: the latest request and its response; dropped a while after both have ended. */
   request: IncomingMessage | undefined
   response: ServerResponse | undefined
+  /** HTTP/1.1: requests that came while an earlier one was still being answered. */
+  ahead: number
   /** What is being answered is the last: whatever comes behind it is not served. */
   ending: boolean
   /** The peer has broken the protocol, and that has been dealt with. */

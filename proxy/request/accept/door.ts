@@ -70,6 +70,7 @@ function openConnection({ listener }: Acceptance, socket: Socket, peer: ClientAd
     served: 0,
     request: undefined,
     response: undefined,
+    ahead: 0,
     ending: false,
     broken: false,
     http2: undefined,

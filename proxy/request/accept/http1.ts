@@ -55,6 +55,7 @@ export function createHttp1(acceptance: Acceptance, serve: Serve): Http1 {
     // Nothing behind a last answer is served: see `declined` below, and answerClientError.
     if (connection.ending) return
     connection.served += 1
+    const { response: earlier } = connection
     connection.request = request
     connection.response = response
     if (acceptance.stopping) response.shouldKeepAlive = false
@@ -74,16 +75,18 @@ export function createHttp1(acceptance: Acceptance, serve: Serve): Http1 {
       connection.ending = true
       response.shouldKeepAlive = false
     }
-    serve({
-      request,
-      response,
-      listener: connection.listener,
-      peer: connection.peer,
-      peerPort: connection.peerPort,
-      tls: connection.tls,
-      upgrade: undefined,
-      expectsContinue,
-    })
+    afterEarlier(connection, { earlier, request, response }, () =>
+      serve({
+        request,
+        response,
+        listener: connection.listener,
+        peer: connection.peer,
+        peerPort: connection.peerPort,
+        tls: connection.tls,
+        upgrade: undefined,
+        expectsContinue,
+      }),
+    )
   }
 
   server.on('request', (request, response) => accept(request, response, false))
@@ -144,6 +147,36 @@ export function createHttp1(acceptance: Acceptance, serve: Serve): Http1 {
 }
 
 // --- Internal ---
+
+interface Arrived {
+  /** The response to the request before, if there was one. */
+  readonly earlier: ServerResponse | undefined
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+}
+
+/** So many requests of a connection may have been read while one is answered. Then it is not read for a while. */
+const mostAhead = 16
+
+/**
+ * One request of a connection is served at a time, however many were sent ahead of their answers: what they do
+ * may depend on their order (RFC 9112 §9.3.2), and one packet of 64 KB, which may hold 1,500 of them, would be
+ * that much work for an upstream at once.
+ */
+function afterEarlier(
+  connection: Connection,
+  { earlier, request, response }: Arrived,
+  begin: () => void,
+): void {
+  if (earlier === undefined || earlier.writableFinished || earlier.destroyed) return begin()
+  const { socket } = request
+  if (++connection.ahead >= mostAhead) socket.pause()
+  earlier.once('close', () => {
+    if (--connection.ahead < mostAhead) socket.resume()
+    // The client has gone, or the earlier answer was the last.
+    if (!socket.destroyed && !socket.writableEnded && !response.destroyed) begin()
+  })
+}
 
 /** A handshake behind a request that is still being answered: the two answers would mix, so it gets none. */
 function endAfterAnswer({ response }: Connection, socket: Duplex): void {
