@@ -1,12 +1,7 @@
 import { metricsContentType } from '../observability/metrics.ts'
 import { renderIndex } from './index-page.ts'
+import type { AdminReply } from './reply.ts'
 import type { AdminSource } from './source.ts'
-
-export interface AdminReply {
-  readonly status: number
-  readonly type: string
-  readonly body: string
-}
 
 export interface Endpoint {
   readonly path: string
@@ -70,12 +65,6 @@ export const endpoints: readonly Endpoint[] = [
     }),
   },
 ]
-
-/** A problem of RFC 9457 in the form that the proxy's own errors have. */
-export function problem(status: number, code: string, detail: string): AdminReply {
-  const body = { type: `urn:gatehouse:error:${code}`, title: detail, status, code, detail }
-  return { status, type: 'application/problem+json', body: `${JSON.stringify(body)}\n` }
-}
 
 function json(value: unknown, status = 200): AdminReply {
   return { status, type: 'application/json; charset=utf-8', body: `${JSON.stringify(value, undefined, 2)}\n` }

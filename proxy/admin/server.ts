@@ -2,9 +2,10 @@ import http from 'node:http'
 import express, { type ErrorRequestHandler, type RequestHandler, type Response } from 'express'
 import helmet from 'helmet'
 import { logger } from '../observability/logger.ts'
-import { type AdminReply, type Endpoint, endpoints, problem } from './endpoints.ts'
+import { type Endpoint, endpoints } from './endpoints.ts'
 import { isLocalHost } from './local-host.ts'
 import { type AdminPlace, bindAdmin } from './place.ts'
+import { type AdminReply, problem } from './reply.ts'
 import type { AdminSource } from './source.ts'
 
 export interface Admin {

@@ -71,8 +71,8 @@ export function createChecks({ random = Math.random, found }: ChecksSettings): C
       const each: Watched = {
         ask,
         health,
-        isWell: true,
-        inDoubt: false,
+        isWell,
+        inDoubt: !isWell,
         asking: false,
         failures: 0,
         timer: undefined,

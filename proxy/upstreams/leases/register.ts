@@ -3,14 +3,13 @@ import type { Announcement } from '../../config/announcement-schema.ts'
 import type { UpstreamConfig } from '../../config/schema.ts'
 import { parseTarget } from '../connection-pool.ts'
 import { awayFor } from '../target.ts'
-import { allowedAddresses } from '../upstream.ts'
-import { guardConnections, judgeAddress, type OwnAddresses } from './allowed-address.ts'
+import { judgeAddress, type OwnAddresses } from './allowed-address.ts'
 import { createChecks } from './checks.ts'
 import { createFeed } from './feed.ts'
 import { createLeases, type Lease } from './leases.ts'
 import type { TargetNews } from './news.ts'
 import { nameOf, type Place } from './place.ts'
-import { createProbe } from './probe.ts'
+import { makeRules, type Rules } from './rules.ts'
 import { type Standing, standingOf, toldOf } from './standing.ts'
 
 export type { Standing } from './standing.ts'
@@ -83,6 +82,7 @@ export function createRegister(settings: RegisterSettings): Register {
   const checks = createChecks({ found })
   const leases = createLeases({ now, changed: follow })
   const sweeper = setInterval(leases.sweep, sweepEvery).unref()
+  const rules = new Map<string, Rules>()
   let upstreams = settings.upstreams
   watchFixed(() => true)
 
@@ -115,13 +115,21 @@ export function createRegister(settings: RegisterSettings): Register {
   }
 
   function watch(name: string, { place, url, lease, answers }: Standing): void {
-    const config = upstreams[place.upstream]
-    if (config === undefined) return
-    const allowed = allowedAddresses(config, folder, own)
-    const guard = lease && ((address: ReturnType<typeof parseTarget>) => guardConnections(address, allowed))
-    const probe = createProbe({ config, folder, guard })
-    const address = parseTarget(url)
-    checks.watch(name, { ask: () => probe(address), health: config.health, isWell: answers })
+    const rules = rulesOf(place.upstream)
+    if (rules === undefined) return
+    const probe = lease ? rules.probeLease : rules.probeFixed
+    checks.watch(name, { ask: () => probe(parseTarget(url)), health: rules.config.health, isWell: answers })
+  }
+
+  /** Worked out once for each upstream: of a keyed one there are thousands of leases. */
+  function rulesOf(upstream: string): Rules | undefined {
+    const config = Object.hasOwn(upstreams, upstream) ? upstreams[upstream] : undefined
+    if (config === undefined) return undefined
+    const known = rules.get(upstream)
+    if (known?.config === config) return known
+    const made = makeRules(config, folder, own)
+    rules.set(upstream, made)
+    return made
   }
 
   function found(name: string, isWell: boolean, reason: string | undefined): void {
@@ -161,15 +169,16 @@ export function createRegister(settings: RegisterSettings): Register {
   /** A sentence, if the lease may not be. */
   async function findFault(place: Place, url: string): Promise<[Refusal, string] | undefined> {
     const { upstream, key } = place
-    const config = Object.hasOwn(upstreams, upstream) ? upstreams[upstream] : undefined
-    if (config === undefined) return ['upstream_unknown', `There is no upstream ${upstream}.`]
+    const rules = rulesOf(upstream)
+    if (rules === undefined) return ['upstream_unknown', `There is no upstream ${upstream}.`]
+    const { config, allowed } = rules
     if (!config.leased)
       return ['upstream_not_leased', `The upstream ${upstream} is not \`leased: true\` in routes.yaml.`]
     if (config.keyed && key === undefined)
       return ['key_missing', `The upstream ${upstream} has a pool for each key: PUT …/keys/KEY/targets/ID.`]
     if (!config.keyed && key !== undefined)
       return ['key_unexpected', `The upstream ${upstream} has no keys: PUT …/targets/ID.`]
-    const fault = await judgeAddress(parseTarget(url), allowedAddresses(config, folder, own))
+    const fault = await judgeAddress(parseTarget(url), allowed)
     return fault === undefined ? undefined : ['address_not_allowed', `${fault}.`]
   }
 

@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Announcement } from '../../config/announcement-schema.ts'
+import { createLeases, type Lease } from './leases.ts'
+import { nameOf } from './place.ts'
+
+const place = { upstream: 'photos', id: 'one' }
+const name = nameOf(place)
+const words: Announcement = {
+  url: 'http://127.0.0.1:1',
+  ttl: 30_000,
+  weight: 1,
+  state: 'ready',
+  metadata: {},
+}
+
+/** Leases on a clock of their own, with what was told of them. */
+function leased() {
+  let time = 1_000_000
+  const told: string[] = []
+  const leases = createLeases({
+    now: () => time,
+    changed: ({ id }, event, reason) => told.push([id, event, reason].filter(Boolean).join(' ')),
+  })
+  return {
+    leases,
+    told,
+    pass(ms: number) {
+      time += ms
+      leases.sweep()
+    },
+  }
+}
+
+test('the same call registers and renews, and a renewal is nothing new', () => {
+  const { leases, told, pass } = leased()
+  assert.equal(leases.put(place, words, 'token'), 'registered')
+  for (let i = 0; i < 10; i++) {
+    pass(20_000)
+    assert.equal(leases.put(place, { ...words }, 'token'), 'renewed')
+  }
+  assert.deepEqual(told, ['one registered'])
+})
+
+test('a lease that says something else has changed, and is as old as before', () => {
+  const { leases, told, pass } = leased()
+  leases.put(place, words, 'token')
+  pass(1_000)
+  assert.equal(leases.put(place, { ...words, state: 'draining' }, 'token'), 'changed')
+  assert.equal(leases.get(name)?.announcedAt, 1_000_000)
+  assert.deepEqual(told, ['one registered', 'one changed'])
+})
+
+test('a heartbeat that is missed makes a lease suspect, and it is gone when as much again has passed', () => {
+  const { leases, told, pass } = leased()
+  leases.put(place, words, 'token')
+  pass(29_999)
+  assert.equal(leases.get(name)?.suspect, false)
+  pass(1)
+  assert.equal(leases.get(name)?.suspect, true)
+  pass(29_999)
+  assert.equal(leases.size, 1)
+  pass(1)
+  assert.equal(leases.size, 0)
+  assert.deepEqual(told, [
+    'one registered',
+    'one suspect a heartbeat is overdue',
+    'one ended the lease was not renewed',
+  ])
+})
+
+test('a late heartbeat clears the suspicion', () => {
+  const { leases, told, pass } = leased()
+  leases.put(place, words, 'token')
+  pass(45_000)
+  assert.equal(leases.renew(name), true)
+  assert.equal(leases.get(name)?.suspect, false)
+  pass(29_999)
+  assert.deepEqual(told, ['one registered', 'one suspect a heartbeat is overdue', 'one back'])
+})
+
+test('who leaves is gone at once, and cannot leave or be renewed again', () => {
+  const { leases, told } = leased()
+  leases.put(place, words, 'token')
+  assert.equal(leases.remove(name, 'left', 'it said so'), true)
+  assert.equal(leases.remove(name, 'left', 'it said so'), false)
+  assert.equal(leases.renew(name), false)
+  assert.deepEqual(told, ['one registered', 'one left it said so'])
+})
+
+test('a lease of before a restart is suspect until it is renewed, and has one ttl for that', () => {
+  const before = leased()
+  before.leases.put(place, words, 'token')
+  const after = leased()
+  after.leases.restore(JSON.parse(JSON.stringify([...before.leases.all()])) as Lease[])
+  assert.equal(after.leases.get(name)?.suspect, true)
+  after.pass(29_999)
+  assert.equal(after.leases.put(place, words, 'token'), 'renewed')
+  after.pass(29_999)
+  assert.equal(after.leases.get(name)?.suspect, false)
+})
+
+test('the same id in another pool is another lease', () => {
+  const { leases } = leased()
+  for (const key of ['alice', 'bob', undefined])
+    leases.put({ upstream: 'desktop', key, id: 'main' }, words, 'token')
+  assert.equal(leases.size, 3)
+})
