@@ -69,6 +69,13 @@ export const upstream = z
       .default(['data/sockets'])
       .describe('Folders that leased unix sockets may lie in, from the folder of routes.yaml.'),
     connections: z.int().min(1).default(256).describe('Most connections to one target per worker.'),
+    queue: z
+      .int()
+      .min(0)
+      .optional()
+      .describe(
+        'Most requests that wait for a connection to one target, each for `connectTimeout` at most. More are refused with 503 `upstream_full`. Default: as many as `connections`.',
+      ),
     connectTimeout: duration.prefault('5s').describe('To reach a target, TLS included.'),
     tls: upstreamTls.prefault({}).describe('For `https://` targets.'),
   })

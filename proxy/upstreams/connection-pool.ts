@@ -13,6 +13,8 @@ import type { UpstreamRequest } from './http1/request-head.ts'
 export interface ConnectionPool {
   /** Sends a request on an idle connection or a new one; waits in line if there are too many. */
   send(request: UpstreamRequest, handler: ResponseHandler): void
+  /** There are as many connections and as many in line as there may be. Upgrades may be sent all the same. */
+  readonly full: boolean
   /** Ends every connection, and what is on them. */
   close(): void
 }
@@ -39,11 +41,12 @@ export function openPool(
 ): ConnectionPool {
   const connect = connectorFor(address, config, { folder, guard })
   const open = new Set<Connection>()
-  /** Connections of handshakes, and of tunnels as long as nobody has switched. They are beside the others. */
-  const handshakes = new Set<Connection>()
+  /** Connections of handshakes as long as nobody has switched, and of event streams. They are beside the others. */
+  const aside = new Set<Connection>()
   const idle: Connection[] = []
   const waiting: Waiter[] = []
   let connecting = 0
+  const mostWaiting = config.queue ?? config.connections
 
   let clock: NodeJS.Timeout | undefined
 
@@ -52,19 +55,21 @@ export function openPool(
     clock ??= setInterval(lookAtDeadlines, clockTick).unref()
   }
   const lookAtDeadlines = (): void => {
-    if (open.size + handshakes.size + connecting + waiting.length === 0) {
+    if (open.size + aside.size + connecting + waiting.length === 0) {
       clearInterval(clock)
       clock = undefined
       return
     }
     const now = Date.now()
     for (const connection of open) if (connection.deadline <= now) connection.expire()
-    for (const connection of handshakes) if (connection.deadline <= now) connection.expire()
+    for (const connection of aside) if (connection.deadline <= now) connection.expire()
     while (waiting[0] !== undefined && waiting[0].until <= now)
       waiting.shift()?.handler.onFailure(lineTimeout(config.connectTimeout))
   }
 
   const onIdle = (connection: Connection): void => {
+    // Its place has been given to another.
+    if (aside.has(connection)) return connection.fail(new Error('the stream has ended'))
     const next = waiting.shift()
     if (next !== undefined) return connection.send(next.request, next.handler)
     // A second less than the upstream keeps it, so that it is not closed as we write to it.
@@ -82,6 +87,12 @@ export function openPool(
     }
   }
 
+  const onAside = (connection: Connection): void => {
+    open.delete(connection)
+    aside.add(connection)
+    wakeNext()
+  }
+
   const sendOnNew = (request: UpstreamRequest, handler: ResponseHandler): void => {
     connecting++
     const coming = connect(({ error, socket }) => {
@@ -90,10 +101,11 @@ export function openPool(
         handler.onFailure(error)
         return wakeNext()
       }
-      const connection = new Connection(socket, onIdle)
+      const connection = new Connection(socket, { onIdle, onAside })
       open.add(connection)
       socket.once('close', () => {
         open.delete(connection)
+        aside.delete(connection)
         wakeNext()
       })
       connection.send(request, handler)
@@ -104,9 +116,9 @@ export function openPool(
   const sendHandshake = (request: UpstreamRequest, handler: ResponseHandler): void => {
     const coming = connect(({ error, socket }) => {
       if (error !== undefined) return handler.onFailure(error)
-      const connection = new Connection(socket, () => void socket.destroy())
-      handshakes.add(connection)
-      socket.once('close', () => handshakes.delete(connection))
+      const connection = new Connection(socket, { onIdle, onAside })
+      aside.add(connection)
+      socket.once('close', () => aside.delete(connection))
       connection.send(request, handler)
     })
     handler.onWait((error) => coming.destroy(error))
@@ -132,10 +144,17 @@ export function openPool(
       if (open.size + connecting < config.connections) sendOnNew(request, handler)
       else standInLine({ request, handler, until: Date.now() + config.connectTimeout })
     },
+    get full() {
+      return (
+        open.size + connecting >= config.connections &&
+        waiting.length >= mostWaiting &&
+        !idle.some(({ usable }) => usable)
+      )
+    },
     close() {
       clearInterval(clock)
       const closed = new Error('the upstream was closed')
-      for (const connection of [...open, ...handshakes]) connection.fail(closed)
+      for (const connection of [...open, ...aside]) connection.fail(closed)
       for (const { handler } of waiting.splice(0)) handler.onFailure(closed)
     },
   }

@@ -19,9 +19,8 @@ export interface Target {
   /** Opened when it is first used, because most of many are quiet. */
   readonly pool: ConnectionPool
   readonly leased: boolean
-  /** Exchanges that are under way, and how many of them are tunnels. */
+  /** Exchanges that are under way. */
   inFlight: number
-  tunnels: number
   weight: number
   /** It finishes what it has, and takes nothing new. */
   draining: boolean
@@ -68,7 +67,6 @@ export function createTarget(settings: TargetSettings): Target {
       return pool
     },
     inFlight: 0,
-    tunnels: 0,
     weight: 1,
     draining: false,
     health: 'well',

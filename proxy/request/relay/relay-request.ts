@@ -92,6 +92,7 @@ export class ResponseRelay implements ResponseHandler {
       if (exchange.admission?.enterStream(exchange) === false)
         return this.#flow?.abort(new GatehouseError('overloaded', explainOverload('tunnels')))
       exchange.kind = 'sse'
+      this.#flow?.stepAside()
     }
     this.#output = beginResponse(exchange, { status, headers: received })
     // HTTP/1.1 keeps a head until the body begins, which for an event stream may be in an hour. A body that came

@@ -28,26 +28,28 @@ const mostAttempts = 3
 
 function attempt(relay: Relay): void {
   const { exchange, upstream } = relay
-  const target = upstream.pick(relay.key, relay.tried, relay.facts)
+  let target = upstream.pick(relay.key, relay.tried, relay.facts)
+  let full = false
+  // Tunnels have connections beside the pool, and a bound of their own (limits.tunnels).
+  while (target !== undefined && exchange.upgrade === undefined && target.pool.full) {
+    full = true
+    relay.tried.push(target)
+    target = upstream.pick(relay.key, relay.tried, relay.facts)
+  }
+  if (target === undefined && full)
+    return refuse(exchange, 'upstream_full', { reason: 'all connections are busy, and the line is full' })
   if (target === undefined)
     return refuse(exchange, 'upstream_away', {
       reason: relay.key === undefined ? 'no target' : `no target for ${relay.key}`,
     })
-  const tunnel = exchange.upgrade === undefined ? 0 : 1
-  // Tunnels have connections beside the pool, and a bound of their own (limits.tunnels).
-  const requests = target.inFlight - target.tunnels
-  if (tunnel === 0 && requests >= upstream.config.connections * 2)
-    return refuse(exchange, 'upstream_full', { reason: `${requests} requests in flight` })
   relay.tried.push(target)
   exchange.attempts++
   exchange.upstreamTarget = target
   target.inFlight++
-  target.tunnels += tunnel
   send(relay, target, {
     answered: () => markWell(target),
     ended: () => {
       target.inFlight--
-      target.tunnels -= tunnel
     },
     failed: (failure) => failed(relay, target, failure),
   })

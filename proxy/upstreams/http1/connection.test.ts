@@ -48,9 +48,10 @@ async function ask(
   await once(socket, 'connect')
   const ending: Ending = { body: '', interim: [], idle: false }
   let flow: Flow | undefined
-  const connection = new Connection(socket, () => {
+  const onIdle = (): void => {
     ending.idle = true
-  })
+  }
+  const connection = new Connection(socket, { onIdle, onAside: () => {} })
   const ticking = setInterval(() => connection.deadline <= Date.now() && connection.expire(), 5)
   t.after(() => clearInterval(ticking))
   await new Promise<void>((resolve) => {

@@ -30,8 +30,16 @@ export interface ResponseHandler {
 export interface Flow {
   pause(): void
   resume(): void
+  /** The response may last for hours, so its connection takes no place of those that requests share. */
+  stepAside(): void
   /** Ends the exchange and its connection. Does nothing once the exchange has ended. */
   abort(error: Error): void
+}
+
+/** What becomes of a connection when its exchange has ended, or steps aside. */
+export interface Whereabouts {
+  onIdle(connection: Connection): void
+  onAside(connection: Connection): void
 }
 
 /** The upstream said nothing for too long. */
@@ -52,7 +60,7 @@ class ResponseTimeout extends Error {
  */
 export class Connection {
   readonly #socket: Socket
-  readonly #onIdle: (connection: Connection) => void
+  readonly #whereabouts: Whereabouts
   readonly #letGo: () => void
   #turn: Turn | undefined
   /** What has come of a head that is not whole yet. */
@@ -62,9 +70,9 @@ export class Connection {
   /** Milliseconds for which the upstream keeps it when idle, if it said so. */
   keptFor: number | undefined
 
-  constructor(socket: Socket, onIdle: (connection: Connection) => void) {
+  constructor(socket: Socket, whereabouts: Whereabouts) {
     this.#socket = socket
-    this.#onIdle = onIdle
+    this.#whereabouts = whereabouts
     const heard = {
       data: (bytes: Buffer) => this.#read(bytes),
       end: () => this.#ended(),
@@ -121,6 +129,10 @@ export class Connection {
     turn.handler.onFailure(error)
   }
 
+  stepAside(): void {
+    this.#whereabouts.onAside(this)
+  }
+
   isFor(turn: Turn): boolean {
     return this.#turn === turn
   }
@@ -155,8 +167,7 @@ export class Connection {
   }
 
   #switch(turn: Turn, { headers }: ReceivedHead, early: Buffer): void {
-    if (turn.request.upgrade !== true)
-      throw new ProtocolFault('a switch of protocols that nobody asked for')
+    if (turn.request.upgrade !== true) throw new ProtocolFault('a switch of protocols that nobody asked for')
     if (String(headers.upgrade).toLowerCase() !== 'websocket')
       throw new ProtocolFault(`a switch to ${headers.upgrade}`)
     turn.handler.onSwitch(headers, this.#socket, early)
@@ -201,7 +212,7 @@ export class Connection {
     if (!turn.sent) turn.request.body?.destroy()
     turn.handler.onEnd(trailers)
     if (turn.paused) this.#socket.resume()
-    if (turn.sent && turn.head?.reusable && this.usable) this.#onIdle(this)
+    if (turn.sent && turn.head?.reusable && this.usable) this.#whereabouts.onIdle(this)
     else this.#socket.destroy()
   }
 
@@ -304,6 +315,9 @@ class Turn implements Flow {
     if (!this.#connection.isFor(this)) return
     this.paused = false
     this.#socket.resume()
+  }
+  stepAside(): void {
+    if (this.#connection.isFor(this)) this.#connection.stepAside()
   }
   abort(error: Error): void {
     if (this.#connection.isFor(this)) this.#connection.fail(error)
