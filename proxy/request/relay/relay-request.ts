@@ -122,6 +122,8 @@ export class ResponseRelay implements ResponseHandler {
     for (const name in trailers) if (isHopByHop(name) || neverTrailers.has(name)) delete trailers[name]
     keepOneOfEach(trailers)
     for (const name in trailers) response.addTrailers({ [name]: trailers[name] } as Record<string, string>)
+    // A response that has ended tells of no drain any more. What the client has not read yet is still waited for.
+    if (this.#stalled !== undefined) response.once('close', () => clearTimeout(this.#stalled))
     this.#output?.end()
   }
 
