@@ -1,8 +1,8 @@
 import { median } from '../load/percentile.ts'
 import type { RowResult } from '../measure.ts'
 import { figureText } from './number.ts'
+import type { Report } from './report.ts'
 import { judge } from './targets.ts'
-import type { Report } from './write.ts'
 
 /** The whole report as Markdown: the targets first, then a table for each row. */
 export function markdown({ machine, versions, rounds, results }: Report): string {

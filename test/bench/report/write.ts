@@ -1,18 +1,10 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { median } from '../load/percentile.ts'
-import type { Machine } from '../machine/description.ts'
-import type { RowResult } from '../measure.ts'
 import { chart } from './chart.ts'
 import { markdown } from './markdown.ts'
+import type { Report } from './report.ts'
 import { judge } from './targets.ts'
-
-export interface Report {
-  readonly machine: Machine
-  readonly versions: readonly string[]
-  readonly rounds: number
-  readonly results: readonly RowResult[]
-}
 
 const folder = fileURLToPath(new URL('../results/', import.meta.url))
 
