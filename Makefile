@@ -15,7 +15,7 @@ TESTS ?= 'proxy/**/*.test.ts' 'services/**/*.test.ts' 'test/**/*.test.ts'
 TEST_TIMEOUT ?= 60000
 
 .DEFAULT_GOAL := help
-.PHONY: help install build run dev test check bench differential docs clean
+.PHONY: help install build run dev test check bench differential fuzz docs clean
 
 help: ## Lists these targets.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ bench: $(BUILT) ## Measures Gatehouse beside nginx, HAProxy and Caddy.
 differential: $(INSTALLED) ## Sends the same odd requests to Gatehouse, nginx and HAProxy, and compares.
 	@node test/setup/install-parts.ts
 	@exec node test/differential/run.ts
+
+fuzz: $(INSTALLED) ## Sends spoilt requests and frames for ten minutes. MINUTES=1, SEED=… and FIRST=… change that.
+	@exec node test/fuzz/run.ts
 
 docs: $(INSTALLED) ## Writes docs/reference.md from the schema, the errors, the metrics and the commands.
 	@node test/check/reference.ts
