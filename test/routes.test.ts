@@ -42,7 +42,7 @@ describe('the shipped routes.yaml', () => {
     assert.deepEqual(gatehouse.closedRoutes(), [])
     assert.deepEqual(
       firstStart.map((line) => line.split(':')[0]),
-      ['certs/close.htpasswd', 'certs/visits.key', 'certs/desktops.key'],
+      ['certs/close.htpasswd', 'certs/visits.key', 'certs/desktops.key', 'certs/registration.key'],
     )
   })
 
