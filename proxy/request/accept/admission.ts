@@ -1,5 +1,4 @@
 import type { Config } from '../../config/schema.ts'
-import type { Exchange } from '../exchange.ts'
 import { createWaitingLine, type WaitingLine } from './waiting-line.ts'
 
 /** What there is too much of: requests under way, open tunnels and event streams, or work for one core. */
@@ -17,11 +16,11 @@ export interface Admission {
    * Counts the exchange in and answers undefined, or what there is too much of. Once per exchange. Takes time only
    * where the event loop is late; the client may have gone by then.
    */
-  enter(exchange: Exchange): Overload | undefined | Promise<Overload | undefined>
+  enter(exchange: Entrant): Overload | undefined | Promise<Overload | undefined>
   /** The response is an event stream, so the exchange lasts. Answers false if too many do; then it must end. */
-  enterStream(exchange: Exchange): boolean
+  enterStream(exchange: Entrant): boolean
   /** The exchange has ended, whatever became of it. */
-  leave(exchange: Exchange): void
+  leave(exchange: Entrant): void
   /** Milliseconds by which the event loop was late a moment ago. */
   readonly delay: number
   close(): void
@@ -35,7 +34,7 @@ export function createAdmission(limits: () => Config['limits']): Admission {
 
   const isFull = (place: Place): boolean =>
     place === 'requests' ? under.requests >= limits().exchanges : under.lasting >= limits().tunnels
-  const refusal = (exchange: Exchange, overload: Overload): Overload => {
+  const refusal = (exchange: Entrant, overload: Overload): Overload => {
     exchange.overload = overload
     return overload
   }
@@ -73,6 +72,15 @@ export function createAdmission(limits: () => Config['limits']): Admission {
     close: () => line?.close(),
   }
   return admission
+}
+
+/** What of an exchange is read and written here. */
+export interface Entrant {
+  readonly upgrade: unknown
+  readonly started: number
+  admission: Admission | undefined
+  place: Place | undefined
+  overload: Overload | undefined
 }
 
 /** What an exchange is counted as. */
