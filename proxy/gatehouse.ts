@@ -145,7 +145,11 @@ function build(
   admission: Admission,
   previous?: Upstreams,
 ): Built {
-  const upstreams = createUpstreams(config.upstreams, { folder: config.folder, source: surroundings.targets }, previous)
+  const upstreams = createUpstreams(
+    config.upstreams,
+    { folder: config.folder, source: surroundings.targets },
+    previous,
+  )
   const { env, limits, onBackgroundError } = surroundings
   const problems: ConfigProblem[] = []
   const routes = config.routes.flatMap((route) => {
