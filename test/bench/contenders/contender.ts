@@ -32,6 +32,8 @@ export interface Setup {
   readonly policies?: boolean
   /** Of Gatehouse alone: tokens, and nothing else. */
   readonly tokens?: boolean
+  /** Of Gatehouse alone: the upstream has no fixed target, and waits for one to be announced. */
+  readonly leased?: boolean
   /** That many routes (see `addresses.ts`) instead of one for all. */
   readonly routes?: number
   /** Processes or threads that serve. Default: one. */

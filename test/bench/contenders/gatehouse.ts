@@ -2,6 +2,8 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { secret } from '../load/token.ts'
+import { runToEnd } from '../machine/child.ts'
+import { loadCore } from '../machine/cores.ts'
 import { routeAddresses } from './addresses.ts'
 import type { Contender, Place, Setup } from './contender.ts'
 
@@ -19,11 +21,7 @@ export const gatehouse: Contender = {
       file: join(root, 'gatehouse'),
       args: ['serve', '--file', join(place.folder, 'routes.yaml')],
       cwd: place.folder,
-      env: {
-        HTTP_PORT: String(place.port),
-        HTTPS_PORT: String(place.tlsPort),
-        ADMIN_PORT: String(place.adminPort),
-      },
+      env: environment(place),
     }
   },
   /** A route more, so that there is something to take up; the file is watched. */
@@ -38,6 +36,20 @@ export const gatehouse: Contender = {
   },
 }
 
+/** The ports come from the environment, as in routes.yaml of the project. */
+function environment({ port, tlsPort, adminPort }: Place): NodeJS.ProcessEnv {
+  return { HTTP_PORT: String(port), HTTPS_PORT: String(tlsPort), ADMIN_PORT: String(adminPort) }
+}
+
+/** A token by which targets of the upstream may be announced. */
+export async function makeToken(place: Place): Promise<string> {
+  const { folder } = place
+  const args = ['token', '--upstream', 'upstream', '--file', join(folder, 'routes.yaml')]
+  return (
+    await runToEnd({ file: join(root, 'gatehouse'), args, cwd: folder, env: environment(place) }, loadCore)
+  ).trim()
+}
+
 function routesYaml(setup: Setup, place: Place): string {
   return `
 listeners:
@@ -48,9 +60,10 @@ tls:
 admin: { port: "\${ADMIN_PORT}" }
 workers: ${setup.workers ?? 1}
 accessLog: { file: ${join(place.folder, 'access.log')} }
-limits: { stop: 1s }
+# The others queue what is too much for them instead of refusing it.
+limits: { stop: 1s, delay: 0s }
 upstreams:
-  upstream: { targets: ["http://127.0.0.1:${setup.upstream}"], connections: 20000 }
+  upstream: { ${setup.leased ? 'leased: true' : `targets: ["http://127.0.0.1:${setup.upstream}"]`}, connections: 20000 }
 defaults:
   policies:${policiesYaml(setup)}
 routes:

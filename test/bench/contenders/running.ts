@@ -15,6 +15,7 @@ export interface Running {
   readonly port: number
   /** Port of TLS on 127.0.0.1. */
   readonly tlsPort: number
+  readonly place: Place
   /** Milliseconds from the start of the command to the first answer. */
   readonly startTime: number
   reload(): Promise<void>
@@ -59,6 +60,7 @@ function describe(
     // Who asks directly has no proxy in between.
     port: contender.name === 'direct' ? setup.upstream : place.port,
     tlsPort: place.tlsPort,
+    place,
     startTime,
     async reload() {
       await contender.reload?.(place, child.pid)

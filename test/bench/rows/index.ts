@@ -3,6 +3,7 @@ import { bodies } from './bodies.ts'
 import { eventStreams } from './event-streams.ts'
 import { tlsHandshakes } from './handshakes.ts'
 import { latency } from './latency.ts'
+import { leases } from './leases.ts'
 import { policiesH1 } from './policies-h1.ts'
 import { policiesH2 } from './policies-h2.ts'
 import { relayH1 } from './relay-h1.ts'
@@ -32,6 +33,7 @@ export const rows: readonly Row[] = [
   routes,
   workers,
   reload,
+  leases,
   eventStreams,
   tunnelEcho,
   idleTunnels,
