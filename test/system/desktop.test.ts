@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import type { Readable } from 'node:stream'
 import { after, describe, test } from 'node:test'
 import type { Page } from 'playwright-core'
 import { eventually } from '../harness/eventually.ts'
@@ -103,6 +104,8 @@ async function startDesktop(t: Teardown): Promise<string> {
     { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] },
   )
   endWith(t, server)
+  // It is told when the server is ready for clients.
+  await once(server.stdio[3] as Readable, 'data')
   const bridge = spawn(
     pathOf('websockify'),
     ['--web', '/usr/share/novnc', `127.0.0.1:${web}`, `127.0.0.1:${vnc}`],
