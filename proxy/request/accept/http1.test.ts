@@ -232,3 +232,17 @@ test('nothing behind a coding that is not plainly chunked is read as a request',
     ['POST', 'POST', 'POST', 'POST'],
   )
 })
+
+test('a HEAD that is refused before it is one exchange gets no body, and the process lives', async (t) => {
+  // Node throws at a body for HEAD. One such request with too many fields ended the process.
+  const open = await listening(t, { limits: { headerCount: 10 } })
+  const many = 'X: y\r\n'.repeat(20)
+  for (const [fields, status] of [
+    [many, 431],
+    ['Expect: cake\r\n', 417],
+  ] as const) {
+    const reply = await rawRequest(open.port('http'), `HEAD / HTTP/1.1\r\nHost: a\r\n${fields}\r\n`)
+    assert.deepEqual([reply.statuses, reply.ended], [[status], true])
+    assert.ok(reply.text.endsWith('\r\n\r\n'))
+  }
+})
