@@ -236,7 +236,8 @@ test('nothing behind a coding that is not plainly chunked is read as a request',
 test('a HEAD that is refused before it is one exchange gets no body, and the process lives', async (t) => {
   // Node throws at a body for HEAD. One such request with too many fields ended the process.
   const open = await listening(t, { limits: { headerCount: 10 } })
-  const many = 'X: y\r\n'.repeat(20)
+  // One too many; past the next, Node's parser itself refuses.
+  const many = 'X: y\r\n'.repeat(10)
   for (const [fields, status] of [
     [many, 431],
     ['Expect: cake\r\n', 417],

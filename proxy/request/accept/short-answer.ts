@@ -23,12 +23,11 @@ export function answerSocket(socket: Duplex, code: ErrorCode): void {
 export function answerShortly(response: ClientResponse, status: number, text: string): void {
   const body = `${text}\n`
   const headers = { 'content-type': 'text/plain; charset=utf-8', 'content-length': Buffer.byteLength(body) }
-  if (!('stream' in response))
-    response.shouldKeepAlive = false
-    // Node throws at a body for HEAD, and nobody would catch it here.
-  ;(response as ServerResponse)
-    .writeHead(status, headers)
-    .end(response.req.method === 'HEAD' ? undefined : body)
+  if (!('stream' in response)) response.shouldKeepAlive = false
+  const answer = (response as ServerResponse).writeHead(status, headers)
+  // Node throws at a body for HEAD, and nobody would catch it here.
+  if (response.req.method === 'HEAD') answer.end()
+  else answer.end(body)
 }
 
 /**
