@@ -5,6 +5,7 @@ import { type Explanation, explain } from './explanations/index.ts'
 import { describe, type Outcome, type Patience } from './outcome.ts'
 import { brokenPromises, type DecisionOf, watchDecisions } from './promises.ts'
 import type { Question } from './question.ts'
+import { type RecordedLane, type Recorder, startRecorder } from './recorder.ts'
 
 export type PeerName = 'nginx' | 'HAProxy'
 
@@ -43,12 +44,13 @@ export async function compareAll(
   questions: readonly Question[],
   peers: readonly PeerName[],
 ): Promise<Comparison> {
-  const ours = await startGatehouse(t, laneCount)
+  const ours = await behind(t, startGatehouse)
   const theirs = await Promise.all(
-    peers.map((name) => (name === 'nginx' ? startNginx(t, laneCount) : startHaproxy(t, laneCount))),
+    peers.map((name) => behind(t, name === 'nginx' ? startNginx : startHaproxy)),
   )
   if (ours.gatehouse === undefined) throw new Error('Gatehouse does not run in this process')
-  const contest: Contest = { ours, theirs, decisionOf: watchDecisions(ours, ours.gatehouse) }
+  const recorders = ours.lanes.map(({ recorder }) => recorder)
+  const contest: Contest = { ours, theirs, decisionOf: watchDecisions(recorders, ours.gatehouse) }
   const rows: Compared[] = []
   const left = questions.map((each, at) => ({ each, at }))
   const walk = async (lane: number): Promise<void> => {
@@ -61,9 +63,28 @@ export async function compareAll(
   return { rows, versions: new Map(theirs.map(({ name, version }) => [name as PeerName, version])) }
 }
 
+interface Recorded extends Contender {
+  readonly lanes: readonly RecordedLane[]
+}
+
+/** Starts a contender in front of recorders of its own. */
+async function behind(
+  t: Teardown,
+  start: (t: Teardown, upstreams: readonly number[]) => Promise<Contender>,
+): Promise<Recorded> {
+  const recorders: Recorder[] = []
+  while (recorders.length < laneCount) recorders.push(await startRecorder(t))
+  const contender = await start(
+    t,
+    recorders.map(({ port }) => port),
+  )
+  const lanes = contender.lanes.map((lane, at) => ({ ...lane, recorder: recorders[at] as Recorder }))
+  return { ...contender, lanes }
+}
+
 interface Contest {
-  readonly ours: Contender
-  readonly theirs: readonly Contender[]
+  readonly ours: Recorded
+  readonly theirs: readonly Recorded[]
   readonly decisionOf: DecisionOf
 }
 

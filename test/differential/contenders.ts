@@ -11,16 +11,14 @@ import { startProxy } from '../harness/proxy.ts'
 import { rawRequest } from '../harness/raw-request.ts'
 import { onEnd, type Teardown } from '../harness/teardown.ts'
 import { tempFolder } from '../harness/temp-folder.ts'
-import { type Recorder, startRecorder } from './recorder.ts'
 
-/** A way through a proxy that nothing else uses: ports in the clear and with TLS, and the upstream behind them. */
+/** A way through a proxy: its ports in the clear and with TLS. */
 export interface Lane {
   readonly plain: number
   readonly secure: number
-  readonly recorder: Recorder
 }
 
-/** A proxy in front of recording upstreams. `/closed` and what is below it answers 403 in all of them. */
+/** A proxy with a lane to each of its upstreams. `/closed` and what is below it answers 403 in all of them. */
 export interface Contender {
   readonly name: 'Gatehouse' | 'nginx' | 'HAProxy'
   readonly version: string
@@ -29,9 +27,9 @@ export interface Contender {
   readonly gatehouse?: Gatehouse
 }
 
-export async function startGatehouse(t: Teardown, count: number): Promise<Contender> {
-  const recorders = await startRecorders(t, count)
-  const each = (line: (lane: number) => string) => recorders.map((_, lane) => line(lane)).join('\n')
+/** `upstreams` are ports of 127.0.0.1. */
+export async function startGatehouse(t: Teardown, upstreams: readonly number[]): Promise<Contender> {
+  const each = (line: (lane: number) => string) => upstreams.map((_, lane) => line(lane)).join('\n')
   const proxy = await startProxy(
     t,
     [
@@ -40,8 +38,7 @@ export async function startGatehouse(t: Teardown, count: number): Promise<Conten
       each((lane) => `  secure${lane}: { port: 0, address: 127.0.0.1, tls: true }`),
       'upstreams:',
       each(
-        (lane) =>
-          `  app${lane}: { targets: ["http://127.0.0.1:${recorders[lane]?.port}"], connectTimeout: 2s }`,
+        (lane) => `  app${lane}: { targets: ["http://127.0.0.1:${upstreams[lane]}"], connectTimeout: 2s }`,
       ),
       'routes:',
       each((lane) => `  - { name: open${lane}, listeners: [plain${lane}, secure${lane}], to: app${lane} }`),
@@ -51,17 +48,16 @@ export async function startGatehouse(t: Teardown, count: number): Promise<Conten
       ),
     ].join('\n'),
   )
-  const lanes = recorders.map((recorder, lane) => ({
+  const lanes = upstreams.map((_, lane) => ({
     plain: proxy.port(`plain${lane}`),
     secure: proxy.port(`secure${lane}`),
-    recorder,
   }))
   return { name: 'Gatehouse', version: '', lanes, gatehouse: proxy.gatehouse }
 }
 
-export async function startNginx(t: Teardown, count: number): Promise<Contender> {
+export async function startNginx(t: Teardown, upstreams: readonly number[]): Promise<Contender> {
   const folder = await tempFolder(t)
-  const lanes = await makeLanes(t, count)
+  const lanes = await makeLanes(upstreams.length)
   const { cert, key } = await selfSigned()
   await writeFile(join(folder, 'cert.pem'), cert)
   await writeFile(join(folder, 'key.pem'), key)
@@ -88,8 +84,8 @@ http {
   map $http_upgrade $connection_upgrade { default upgrade; "" ""; }
   ${lanes
     .map(
-      ({ plain, secure, recorder }, lane) => `
-  upstream app${lane} { server 127.0.0.1:${recorder.port}; keepalive 4; }
+      ({ plain, secure }, lane) => `
+  upstream app${lane} { server 127.0.0.1:${upstreams[lane]}; keepalive 4; }
   server {
     listen 127.0.0.1:${plain};
     listen 127.0.0.1:${secure} ssl http2;
@@ -106,9 +102,9 @@ http {
   return { name: 'nginx', version: version('-v'), lanes }
 }
 
-export async function startHaproxy(t: Teardown, count: number): Promise<Contender> {
+export async function startHaproxy(t: Teardown, upstreams: readonly number[]): Promise<Contender> {
   const folder = await tempFolder(t)
-  const lanes = await makeLanes(t, count)
+  const lanes = await makeLanes(upstreams.length)
   const { cert, key } = await selfSigned()
   await writeFile(join(folder, 'both.pem'), `${cert}\n${key}`)
   await writeFile(
@@ -125,14 +121,14 @@ defaults
   timeout server 60s
 ${lanes
   .map(
-    ({ plain, secure, recorder }, lane) => `
+    ({ plain, secure }, lane) => `
 frontend front${lane}
   bind 127.0.0.1:${plain}
   bind 127.0.0.1:${secure} ssl crt ${join(folder, 'both.pem')} alpn h2,http/1.1
   http-request deny if { path /closed } || { path_beg /closed/ }
   default_backend app${lane}
 backend app${lane}
-  server app 127.0.0.1:${recorder.port}
+  server app 127.0.0.1:${upstreams[lane]}
 `,
   )
   .join('')}`,
@@ -141,14 +137,9 @@ backend app${lane}
   return { name: 'HAProxy', version: version('-v'), lanes }
 }
 
-async function startRecorders(t: Teardown, count: number): Promise<Recorder[]> {
-  return Promise.all(Array.from({ length: count }, () => startRecorder(t)))
-}
-
-async function makeLanes(t: Teardown, count: number): Promise<Lane[]> {
+async function makeLanes(count: number): Promise<Lane[]> {
   const lanes: Lane[] = []
-  for (const recorder of await startRecorders(t, count))
-    lanes.push({ plain: await freePort(), secure: await freePort(), recorder })
+  while (lanes.length < count) lanes.push({ plain: await freePort(), secure: await freePort() })
   return lanes
 }
 

@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connectFrames, type Frame, flag, frameType, statusOf } from '../harness/http2-frames.ts'
 import type { Teardown } from '../harness/teardown.ts'
-import type { Lane } from './contenders.ts'
 import type { FrameCase } from './corpus/http2.ts'
 import { askNext, type Outcome, type Patience, probe } from './outcome.ts'
+import type { RecordedLane } from './recorder.ts'
 
 /** Sends the frames of a case on a connection of its own, then a plain request on another, over HTTP/1.1. */
 export async function tryFrames(
   t: Teardown,
-  { plain, secure, recorder }: Lane,
+  { plain, secure, recorder }: RecordedLane,
   each: FrameCase,
   patience: Patience,
 ): Promise<Outcome> {

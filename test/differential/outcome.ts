@@ -1,8 +1,7 @@
 import { eventually } from '../harness/eventually.ts'
 import { rawRequest } from '../harness/raw-request.ts'
-import type { Lane } from './contenders.ts'
 import type { Case } from './corpus/case.ts'
-import type { Arrived } from './recorder.ts'
+import type { Arrived, RecordedLane } from './recorder.ts'
 
 /** What became of one case at one contender. */
 export interface Outcome {
@@ -27,7 +26,11 @@ export interface Patience {
 }
 
 /** Sends the bytes of a case on a connection of its own, then a plain request on another. */
-export async function tryCase({ plain, recorder }: Lane, each: Case, patience: Patience): Promise<Outcome> {
+export async function tryCase(
+  { plain, recorder }: RecordedLane,
+  each: Case,
+  patience: Patience,
+): Promise<Outcome> {
   recorder.arrived.splice(0)
   const pauses = [each.bytes]
     .flat()

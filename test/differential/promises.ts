@@ -1,8 +1,7 @@
 import type { Gatehouse } from '../../proxy/gatehouse.ts'
-import type { Contender } from './contenders.ts'
 import type { Outcome } from './outcome.ts'
 import type { Question } from './question.ts'
-import type { Arrived } from './recorder.ts'
+import type { Arrived, Recorder } from './recorder.ts'
 
 /** What the proxy had decided about a request at the moment when its upstream got it. */
 interface Decided {
@@ -14,9 +13,9 @@ interface Decided {
 export type DecisionOf = (arrived: Arrived) => Decided | undefined
 
 /** Writes down what Gatehouse has decided about each request that arrives, by the id that it gave it. */
-export function watchDecisions({ lanes }: Contender, gatehouse: Gatehouse): DecisionOf {
+export function watchDecisions(recorders: readonly Recorder[], gatehouse: Gatehouse): DecisionOf {
   const decisions = new WeakMap<Arrived, Decided>()
-  for (const { recorder } of lanes) {
+  for (const recorder of recorders) {
     recorder.onHead = (arrived) => {
       const id = fieldOf(arrived, 'x-request-id')
       for (const { id: known, facts, route } of gatehouse.inFlight)

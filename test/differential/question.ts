@@ -1,9 +1,9 @@
 import type { Teardown } from '../harness/teardown.ts'
-import type { Lane } from './contenders.ts'
 import { http2Corpus } from './corpus/http2.ts'
 import { corpus } from './corpus/index.ts'
 import { tryFrames } from './http2-outcome.ts'
 import { type Outcome, type Patience, tryCase } from './outcome.ts'
+import type { RecordedLane } from './recorder.ts'
 
 /** A case of either corpus, as all contenders are asked it. */
 export interface Question {
@@ -14,7 +14,7 @@ export interface Question {
   readonly absent?: RegExp
   /** What is sent, for reports. */
   readonly shown: string
-  ask(lane: Lane, patience: Patience): Promise<Outcome>
+  ask(lane: RecordedLane, patience: Patience): Promise<Outcome>
 }
 
 /** Every raw request. */

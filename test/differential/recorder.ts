@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { onEnd, type Teardown } from '../harness/teardown.ts'
 import { closeServer, trackConnections } from '../harness/upstream.ts'
+import type { Lane } from './contenders.ts'
 
 /** A request as it arrived at the upstream, byte for byte. Texts are latin1. */
 export interface Arrived {
@@ -25,6 +26,11 @@ export interface Recorder {
   readonly arrived: Arrived[]
   /** Called when a head is in, before anything is answered. */
   onHead: (arrived: Arrived) => void
+}
+
+/** A lane through a proxy, and the upstream behind it that nothing else uses. */
+export interface RecordedLane extends Lane {
+  readonly recorder: Recorder
 }
 
 /**
