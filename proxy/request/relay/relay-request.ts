@@ -7,7 +7,8 @@ import type { ReceivedFields } from '../../upstreams/http1/received-head.ts'
 import type { Target } from '../../upstreams/upstream.ts'
 import { explainOverload } from '../accept/admission.ts'
 import type { Exchange } from '../exchange.ts'
-import { beginResponse, cutShort, refuse } from '../respond/respond.ts'
+import { cutShort, whenTaken } from '../respond/ending.ts'
+import { beginResponse, refuse } from '../respond/respond.ts'
 import { keepOneOfEach } from '../respond/single-valued.ts'
 import type { Outcome, Relay } from './attempt.ts'
 import { readFailure } from './failure.ts'
@@ -47,7 +48,7 @@ export class ResponseRelay implements ResponseHandler {
   #flow: Flow | undefined
   #output: Writable | undefined
   #interim = 0
-  #stalled: NodeJS.Timeout | undefined
+  #waiting = false
 
   constructor(relay: Relay, outcome: Outcome, switched?: Switched) {
     this.#relay = relay
@@ -105,13 +106,12 @@ export class ResponseRelay implements ResponseHandler {
     const output = this.#output as Writable
     this.#relay.exchange.bytesSent += chunk.length
     // More may come of what was read before the pause; one wait serves all of it.
-    if (output.write(chunk) || this.#stalled !== undefined) return
+    if (output.write(chunk) || this.#waiting) return
+    this.#waiting = true
     this.#flow?.pause()
-    // The upstream's clock stands still while it is paused, so a client that stops reading is ended here.
-    this.#stalled = setTimeout(() => cutShort(this.#relay.exchange), this.#relay.route.config.timeouts.idle)
-    output.once('drain', () => {
-      clearTimeout(this.#stalled)
-      this.#stalled = undefined
+    // The upstream's clock stands still while it is paused; a client that stops reading is ended by this one.
+    whenTaken(this.#relay.exchange, output, () => {
+      this.#waiting = false
       this.#flow?.resume()
     })
   }
@@ -122,8 +122,6 @@ export class ResponseRelay implements ResponseHandler {
     for (const name in trailers) if (isHopByHop(name) || neverTrailers.has(name)) delete trailers[name]
     keepOneOfEach(trailers)
     for (const name in trailers) response.addTrailers({ [name]: trailers[name] } as Record<string, string>)
-    // A response that has ended tells of no drain any more. What the client has not read yet is still waited for.
-    if (this.#stalled !== undefined) response.once('close', () => clearTimeout(this.#stalled))
     this.#output?.end()
   }
 
@@ -142,7 +140,6 @@ export class ResponseRelay implements ResponseHandler {
 
   onFailure(error: Error): void {
     const { exchange } = this.#relay
-    clearTimeout(this.#stalled)
     this.#outcome.ended()
     if (error instanceof GatehouseError) return refuse(exchange, error.code, { reason: error.message })
     if (!exchange.response.headersSent) return this.#outcome.failed(readFailure(error))

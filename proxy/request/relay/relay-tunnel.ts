@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { GatehouseError } from '../../errors.ts'
 import type { ReceivedFields } from '../../upstreams/http1/received-head.ts'
 import type { Target } from '../../upstreams/upstream.ts'
 import type { Exchange } from '../exchange.ts'
@@ -94,7 +95,8 @@ function switchingHead({ exchange, route, facts }: Relay, received: ReceivedFiel
   for (const [name, value] of Object.entries({ ...head.headers, 'x-request-id': exchange.id })) {
     for (const one of [value].flat()) {
       // Nobody looks at these bytes after us, and a line break would end the field and begin one of somebody's choosing.
-      if (/[^\t\x20-\x7e\x80-\xff]/.test(one)) throw new Error(`a control character in ${name}`)
+      if (/[^\t\x20-\x7e\x80-\xff]/.test(one))
+        throw new GatehouseError('internal', `a policy set a control character in ${name}`)
       lines += `${spelling.get(name) ?? name}: ${one}\r\n`
     }
   }

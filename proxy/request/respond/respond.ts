@@ -1,13 +1,13 @@
-import type { ServerResponse } from 'node:http'
-import { constants, type ServerHttp2Stream } from 'node:http2'
 import type { Readable, Transform, Writable } from 'node:stream'
 import { type ErrorCode, errors, GatehouseError } from '../../errors.ts'
 import type { Exchange } from '../exchange.ts'
 import type { Facts } from '../facts.ts'
 import type { Route } from '../match/route.ts'
 import type { HeaderEntry, ResponseHead, ResponseHeaders } from '../policies/policy.ts'
+import { cutShort, endRequestAfter, whenTaken } from './ending.ts'
 import { prefersHtml, renderError } from './error-page.ts'
 import { keepOneOfEach } from './single-valued.ts'
+import { writeHead } from './write-head.ts'
 
 /** Fields that an HTTP/2 response may not carry (RFC 9113 §8.2.2). Setting one would throw. */
 const connectionFields = [
@@ -37,14 +37,11 @@ export function beginResponse(exchange: Exchange, head: ResponseHead): Writable 
   }
   headers['x-request-id'] = exchange.id
   keepOneOfEach(headers)
-  const { request } = exchange
-  if ('stream' in request) {
-    for (const name of connectionFields) delete headers[name]
-    if (!request.stream.endAfterHeaders && !request.complete) endStreamAfter(request.stream)
-  } else if (!request.complete) lingerAfter(exchange)
+  if ('stream' in exchange.request) for (const name of connectionFields) delete headers[name]
+  endRequestAfter(exchange)
   exchange.status = head.status
   exchange.responseHeaders = headers
-  ;(response as ServerResponse).writeHead(head.status, headers)
+  writeHead(exchange, head)
   if (coding === undefined) return response as Writable
   coding.on('error', () => cutShort(exchange))
   coding.pipe(response as Writable)
@@ -104,29 +101,6 @@ export function respondWithStream(exchange: Exchange, head: ResponseHead, body: 
   body.once('end', () => output.end())
 }
 
-/**
- * Waits until the client has taken what was written. One that takes nothing for as long as its route allows
- * silence is cut off: whoever asks for much and reads nothing would be held for ever.
- */
-function whenTaken(exchange: Exchange, output: Writable, taken: () => void): void {
-  const { response, matched } = exchange
-  const timer = setTimeout(() => cutShort(exchange), matched?.config.timeouts.idle ?? patience)
-  const settled = (): void => {
-    clearTimeout(timer)
-    response.off('close', settled)
-    output.off('drain', drained)
-  }
-  const drained = (): void => {
-    settled()
-    taken()
-  }
-  response.once('close', settled)
-  output.once('drain', drained)
-}
-
-/** Milliseconds that a client may take nothing where no route says so. */
-const patience = 60_000
-
 export interface Refusal {
   /** For the log and `explain`; never sent. */
   reason?: string
@@ -169,18 +143,6 @@ export function refuse(exchange: Exchange, code: ErrorCode, refusal: Refusal = {
   respond(exchange, head, page.body)
 }
 
-/**
- * Ends a response that has begun so that the client sees that it is not whole: by closing the connection over
- * HTTP/1.1 (RFC 9112 §8), by resetting the stream over HTTP/2 (RFC 9113 §5.4.2).
- */
-export function cutShort({ request, response }: Exchange): void {
-  if ('stream' in request) return request.stream.close(constants.NGHTTP2_INTERNAL_ERROR)
-  const { socket } = request
-  // To HTTP/1.0 the end of the connection may be the end of the body, so it has to be no clean one. In TLS it is none.
-  if (request.httpVersionMinor === 0 && !('encrypted' in socket)) socket.resetAndDestroy()
-  response.destroy()
-}
-
 /** Ends an exchange that threw. What is no error of the catalogue is ours, and says nothing outside. */
 export function refuseError(exchange: Exchange, error: unknown): void {
   const code = error instanceof GatehouseError ? error.code : 'internal'
@@ -206,41 +168,4 @@ function setAll(headers: ResponseHeaders, entries: readonly HeaderEntry[]): void
     headers[key] = before === undefined ? value : [before, value].flat()
     own.add(key)
   }
-}
-
-/** How long a client may go on sending a body that nobody wants, so that it comes to read the response. */
-const lingerFor = 5_000
-
-/**
- * A response may be ready before the request has ended. Reading the rest for ever would let a client hold us;
- * closing at once would reset the connection and lose the response on its way. So the rest is read and thrown
- * away for a while, and then the connection ends.
- */
-function lingerAfter({ request, response }: Exchange): void {
-  response.once('finish', () => {
-    if (request.complete) return
-    const { socket } = request
-    const timer = setTimeout(() => socket.destroy(), lingerFor)
-    const over = (): void => {
-      clearTimeout(timer)
-      socket.off('close', over)
-    }
-    request.once('end', over)
-    // A request whose response has been sent does not hear that its socket is closed.
-    socket.once('close', over)
-  })
-}
-
-/**
- * The same over HTTP/2: once the response is whole, the rest of the request is not waited for (RFC 9113 §8.1).
- * Otherwise a client that never ends its body would keep the exchange, and its connection from being idle.
- */
-function endStreamAfter(stream: ServerHttp2Stream): void {
-  const end = (): void => {
-    if (stream.destroyed || stream.closed) return
-    // Not before END_STREAM has left: a reset would overtake it.
-    if (stream.state.localClose === 1) stream.close(constants.NGHTTP2_NO_ERROR)
-    else setTimeout(end, 50)
-  }
-  stream.once('finish', () => setImmediate(end))
 }
