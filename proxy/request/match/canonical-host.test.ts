@@ -38,6 +38,7 @@ describe('what is no host is refused', () => {
     '[::1',
     '::1',
     'a\\b',
+    'a'.repeat(254),
     'a'.repeat(300),
   ]
   for (const said of rows)

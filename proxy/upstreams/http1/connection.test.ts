@@ -14,6 +14,8 @@ type Ending = {
   interim: number[]
   trailers?: object
   error?: string
+  /** What came in the protocol that was switched to. */
+  switched?: string
   idle: boolean
 }
 
@@ -68,7 +70,12 @@ async function ask(
       },
       {
         onWait: () => {},
-        onSwitch: () => {},
+        onSwitch: (headers, socket, early) => {
+          Object.assign(ending, { headers, switched: early.toString() })
+          // The socket is ours now, with nobody else on it.
+          assert.equal(socket.destroyed, false)
+          resolve()
+        },
         onStart: (started) => {
           flow = started
         },
@@ -298,6 +305,57 @@ describe('a request is framed', () => {
       assert.match(error ?? '', /control character/)
       assert.equal(received(), '')
     }
+  })
+})
+
+describe('a switch of protocols', () => {
+  const switching = 'HTTP/1.1 101 Go\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\n'
+  test('that was asked for hands the socket over, with what was said in it', async (t) => {
+    const { switched, headers, socket, connection } = await ask(
+      t,
+      [`HTTP/1.1 103 E\r\n\r\n${switching}X: y\r\n\r\nearly`],
+      { upgrade: true },
+    )
+    assert.deepEqual([switched, headers?.x], ['early', 'y'])
+    assert.deepEqual([socket.listenerCount('data'), socket.listenerCount('close')], [0, 0])
+    connection.fail(new Error('late'))
+    assert.equal(connection.deadline, Number.POSITIVE_INFINITY)
+  })
+  for (const [what, said, upgrade] of [
+    ['that nobody asked for', `${switching}\r\n`, false],
+    ['to another protocol', 'HTTP/1.1 101 Go\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n', true],
+    ['to none', 'HTTP/1.1 101 Go\r\n\r\n', true],
+    ['to two', `${switching}Upgrade: h2c\r\n\r\n`, true],
+  ] as const)
+    test(`${what} is a fault`, async (t) => {
+      const { error, switched, socket } = await ask(t, [said], { upgrade })
+      assert.match(error ?? '', /switch/)
+      assert.deepEqual([switched, socket.destroyed], [undefined, true])
+    })
+  test('that is refused is a response like any other', async (t) => {
+    const { status, body } = await ask(t, ['HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno'], {
+      upgrade: true,
+    })
+    assert.deepEqual([status, body], [403, 'no'])
+  })
+})
+
+describe('who is slow is told so', () => {
+  const slowly = { responseTimeout: 30, idleTimeout: 60, framing: 'chunked' as const }
+  test('a client that stops sending its body', async (t) => {
+    const body = new Readable({ read() {} })
+    body.push('a')
+    assert.match(
+      (await ask(t, [], { ...slowly, body, method: 'POST' })).error ?? '',
+      /no byte of the body for 60 ms/,
+    )
+  })
+  test('an upstream that has the whole body', async (t) => {
+    const body = Readable.from([Buffer.from('a')])
+    assert.match(
+      (await ask(t, [], { ...slowly, body, method: 'POST' })).error ?? '',
+      /no response within 30 ms/,
+    )
   })
 })
 
