@@ -12,10 +12,12 @@ import {
   recordDecision,
   recordDroppedLines,
   recordExchange,
+  recordHeartbeat,
   recordOverload,
   recordReload,
   recordRetry,
   renderMetrics,
+  setLeaseSource,
   setMetricSources,
   startProcessMetrics,
 } from './metrics.ts'
@@ -33,6 +35,8 @@ setMetricSources({
 recordExchange(sampleRecord())
 recordDecision('photos-api', 'allow', 'deny', 'address_denied')
 recordRetry('photos')
+recordHeartbeat('photos', 'registered')
+setLeaseSource(() => [{ service: 'photos', url: 'http://127.0.0.1:3000', expiresAt: 1_800_000_000_000 }])
 recordOverload('delay')
 recordClientError('https', 'HPE_HEADER_OVERFLOW')
 recordReload('success', 'c0ffee')
@@ -54,6 +58,9 @@ const table: Record<string, [type: string, labels: string]> = {
   ),
   gatehouse_service_retries_total: ['counter', 'service'],
   gatehouse_service_server_up: ['gauge', 'service url'],
+  gatehouse_upstream_heartbeats_total: ['counter', 'result service'],
+  gatehouse_upstream_lease_expiry_timestamp_seconds: ['gauge', 'service url'],
+  gatehouse_upstream_leases: ['gauge', 'service'],
   gatehouse_open_connections: ['gauge', 'entrypoint protocol'],
   gatehouse_exchanges_in_flight: ['gauge', 'protocol'],
   gatehouse_event_loop_delay_seconds: ['gauge', ''],
