@@ -1,7 +1,14 @@
 import { styleText } from 'node:util'
 import { errors } from '../errors.ts'
 import type { Rehearsal } from '../request/rehearsal.ts'
-import { destinationText, type ExplainArguments, statusOf, withoutCredentials } from './explanation.ts'
+import {
+  destinationText,
+  type ExplainArguments,
+  isUnmatchedServed,
+  redirectOf,
+  statusOf,
+  withoutCredentials,
+} from './explanation.ts'
 
 /** An explanation for a person: route, near misses, policies, and what would be sent. */
 export function explainText(rehearsal: Rehearsal, args: ExplainArguments, colour: boolean): string {
@@ -23,6 +30,7 @@ export function explainText(rehearsal: Rehearsal, args: ExplainArguments, colour
   if (rehearsal.ambiguous)
     lines.push(`  ${style('red', '400')}       readers of this path would disagree about its route`)
   else if (route) lines.push(`  route     ${style('bold', route.name)}  ${route.rule}`)
+  else if (isUnmatchedServed(rehearsal)) lines.push('  route     none fits, so its listener answers')
   else lines.push(`  ${style('red', '404')}       no route fits`)
   for (const [name, value] of Object.entries(facts?.params ?? {}))
     lines.push(`            :${name} = ${value}`)
@@ -46,6 +54,10 @@ export function explainText(rehearsal: Rehearsal, args: ExplainArguments, colour
     lines.push(`Answer: ${status} by ${decision.policy}: ${decision.reason}`)
   else if (route)
     lines.push(`Goes to: ${destinationText(route)}${status === undefined ? '' : ` (${status})`}`)
+  else if (rehearsal.unmatched?.kind === 'redirect')
+    lines.push(`Answer: ${status} to ${redirectOf(rehearsal)}`)
+  else if (rehearsal.unmatched?.kind === 'challenge')
+    lines.push(`Goes to: files in ${rehearsal.unmatched.folder.root}`)
   if (decision?.outcome === 'pass' && sent) {
     lines.push('', 'Sent', `  ${sent.method} ${sent.path} HTTP/1.1`)
     const headers = withoutCredentials(sent.headers)

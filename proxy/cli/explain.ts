@@ -5,7 +5,7 @@ import { formatProblem } from '../config/problem.ts'
 import type { ClientRequest, ClientResponse, Incoming, Listener } from '../request/accept/incoming.ts'
 import { rehearse } from '../request/rehearsal.ts'
 import { explainText } from './explain-text.ts'
-import { type ExplainArguments, explanation } from './explanation.ts'
+import { type ExplainArguments, explanation, isUnmatchedServed } from './explanation.ts'
 import { buildOffline } from './offline.ts'
 
 export interface CommandOutput {
@@ -39,6 +39,7 @@ export async function runExplain(args: ExplainArguments, output: CommandOutput):
         ? JSON.stringify(explanation(rehearsal), null, 2)
         : explainText(rehearsal, args, output.colour),
     )
+    if (isUnmatchedServed(rehearsal)) return 0
     return rehearsal.decision?.outcome === 'pass' && rehearsal.route?.destination.kind !== 'closed' ? 0 : 1
   } finally {
     await gatehouse.close()

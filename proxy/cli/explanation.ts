@@ -29,7 +29,7 @@ export function explanation(rehearsal: Rehearsal): Record<string, unknown> {
       detail: unreadable.message,
     }
   return {
-    outcome: decision?.outcome ?? 'error',
+    outcome: decision?.outcome ?? (isUnmatchedServed(rehearsal) ? 'pass' : 'error'),
     status: statusOf(rehearsal),
     request: {
       listener: facts?.listener,
@@ -42,6 +42,7 @@ export function explanation(rehearsal: Rehearsal): Record<string, unknown> {
     },
     route: route && { name: route.name, rule: route.rule, destination: destinationText(route) },
     ambiguous: rehearsal.ambiguous,
+    redirect: redirectOf(rehearsal),
     params: facts?.params,
     nearMisses: rehearsal.nearMisses.map(({ route: other, reason }) => ({
       route: other.name,
@@ -59,14 +60,32 @@ export function explanation(rehearsal: Rehearsal): Record<string, unknown> {
 }
 
 /** The status that the client would get from us, or undefined where the upstream or a file decides. */
-export function statusOf({ unreadable, route, decision, ambiguous }: Rehearsal): number | undefined {
+export function statusOf({
+  unreadable,
+  route,
+  decision,
+  ambiguous,
+  unmatched,
+}: Rehearsal): number | undefined {
   if (unreadable) return errors[unreadable.code].status
   if (ambiguous) return errors.path_ambiguous.status
+  if (unmatched?.kind === 'challenge') return undefined
+  if (unmatched?.kind === 'redirect') return unmatched.head.status
   if (!route) return errors.no_route.status
   if (decision?.outcome === 'deny') return errors[decision.code].status
   if (decision?.outcome === 'answer') return decision.status
   if (route.destination.kind === 'closed') return errors.extension_broken.status
   return route.destination.kind === 'redirect' ? route.destination.status : undefined
+}
+
+/** Whether the listener itself has an answer where no route has. */
+export function isUnmatchedServed({ unmatched }: Rehearsal): boolean {
+  return unmatched !== undefined && unmatched.kind !== 'nothing'
+}
+
+/** Where the listener sends what no route serves. */
+export function redirectOf({ unmatched }: Rehearsal): string | undefined {
+  return unmatched?.kind === 'redirect' ? String(unmatched.head.headers.location) : undefined
 }
 
 export function destinationText({ destination, config }: Route): string {

@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import type { Network } from '../address.ts'
 import { GatehouseError } from '../errors.ts'
 import { type Admission, explainOverload, retryAfterOverload } from './accept/admission.ts'
@@ -12,20 +11,16 @@ import type { RouteTable } from './match/route-table.ts'
 import { askPolicies, type Decision } from './policies/ask.ts'
 import type { HeaderEntry } from './policies/policy.ts'
 import { relay } from './relay/relay.ts'
-import { listenerRedirect } from './respond/redirect.ts'
 import { fieldsOf, refuse, refuseError, respond } from './respond/respond.ts'
 import { serveFile } from './respond/serve-file.ts'
+import { judgeUnmatched, type ListenerRules } from './unmatched.ts'
 
 /** What the pipeline reads besides the exchange. Swapped as a whole by a reload. */
-export interface PipelineState {
+export interface PipelineState extends ListenerRules {
   readonly table: RouteTable
   /** Counts all exchanges of the process, whatever table they began with. */
   readonly admission: Admission
   readonly trustedProxies: readonly Network[]
-  /** The port, as clients see it, of the encrypted listener that a listener sends the unmatched to. */
-  redirectPort(listener: string): number | undefined
-  /** Folder of a listener for /.well-known/acme-challenge/, absolute. */
-  acmeWebroot(listener: string): string | undefined
 }
 
 /** Told of what happens, for metrics and logs. */
@@ -98,18 +93,18 @@ export async function serve(
 }
 
 /** What no route serves: an ACME challenge, a redirect of the whole listener, or a 404 that the log explains. */
-async function answerUnmatched(exchange: Exchange, facts: Facts, state: PipelineState): Promise<void> {
-  const webroot = state.acmeWebroot(facts.listener)
-  if (webroot !== undefined && facts.path.startsWith(acmePath)) {
-    exchange.prefix = acmePath.slice(0, -1)
-    return serveFile(exchange, { root: join(webroot, acmePath), index: '', spa: false }, facts)
+async function answerUnmatched(exchange: Exchange, facts: Facts, rules: ListenerRules): Promise<void> {
+  const unmatched = judgeUnmatched(facts, rules)
+  switch (unmatched.kind) {
+    case 'challenge':
+      exchange.prefix = unmatched.prefix
+      return serveFile(exchange, unmatched.folder, facts)
+    case 'redirect':
+      return respond(exchange, unmatched.head)
+    case 'nothing':
+      refuse(exchange, 'no_route', { reason: `no route for ${facts.host}${facts.path} on ${facts.listener}` })
   }
-  const port = facts.upgrade ? undefined : state.redirectPort(facts.listener)
-  if (port !== undefined) return respond(exchange, listenerRedirect(facts, port))
-  refuse(exchange, 'no_route', { reason: `no route for ${facts.host}${facts.path} on ${facts.listener}` })
 }
-
-const acmePath = '/.well-known/acme-challenge/'
 
 function redirect(
   exchange: Exchange,

@@ -9,6 +9,7 @@ import type { PipelineState } from './pipeline.ts'
 import { askPolicies, type Decision, type TraceEntry } from './policies/ask.ts'
 import { requestHeadersFor } from './relay/request-headers.ts'
 import { upstreamHost, upstreamPath } from './relay/rewrite.ts'
+import { judgeUnmatched, type Unmatched } from './unmatched.ts'
 
 /** What would become of a request, without a client, an upstream, or a limit that is used up. */
 export interface Rehearsal {
@@ -17,6 +18,8 @@ export interface Rehearsal {
   readonly facts?: Facts
   readonly route?: Route
   readonly ambiguous?: boolean
+  /** What its listener does with it, where no route serves it. */
+  readonly unmatched?: Unmatched
   readonly nearMisses: readonly NearMiss[]
   readonly trace: readonly TraceEntry[]
   readonly decision?: Decision
@@ -29,18 +32,22 @@ export interface Rehearsal {
  * stops before the relay. `explain` prints it.
  */
 export async function rehearse(incoming: Incoming, state: PipelineState): Promise<Rehearsal> {
-  let facts: Facts
   try {
-    facts = { ...readFacts(incoming, state.trustedProxies), rehearsal: true }
+    return await rehearseReadable(incoming, state)
   } catch (error) {
     if (error instanceof GatehouseError) return { unreadable: error, nearMisses: [], trace: [] }
     throw error
   }
+}
+
+async function rehearseReadable(incoming: Incoming, state: PipelineState): Promise<Rehearsal> {
+  const facts: Facts = { ...readFacts(incoming, state.trustedProxies), rehearsal: true }
   const found = state.table.match(facts)
   const route = found.found === 'route' ? found.route : undefined
   const misses = nearMisses(state.table.routes, facts, route)
-  if (found.found !== 'route')
-    return { facts, ambiguous: found.found === 'ambiguous', nearMisses: misses, trace: [] }
+  if (found.found === 'ambiguous') return { facts, ambiguous: true, nearMisses: misses, trace: [] }
+  if (found.found === 'nothing')
+    return { facts, unmatched: judgeUnmatched(facts, state), nearMisses: misses, trace: [] }
   facts.params = found.params
   const trace: TraceEntry[] = []
   const decision = await askPolicies(found.route.policies, facts, trace)
