@@ -36,6 +36,8 @@ export function startChild({ file, args, cwd, env }: Command, cores: Cores): Chi
   child.on('error', (error) => keep(Buffer.from(error.message)))
   const pid = child.pid
   if (pid === undefined) throw new Error(`${file} does not start: ${output}`)
+  running.add(pid)
+  child.on('exit', () => running.delete(pid))
   const ended = () => child.exitCode !== null || child.signalCode !== null
   return {
     pid,
@@ -73,6 +75,13 @@ export async function runToEnd({ file, args, cwd, env }: Command, cores: Cores):
   if (code !== 0) throw new Error(`${file} ${args.join(' ')} ended with ${code}: ${stderr}${stdout}`)
   return stdout
 }
+
+/** Processes that we have started and that still run. They must not outlive us, however we end. */
+const running = new Set<number>()
+process.on('exit', () => {
+  for (const pid of running) treeOf(pid).forEach(killQuietly)
+})
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 
 function killQuietly(pid: number): void {
   try {

@@ -5,7 +5,7 @@ export const relayTlsH1: Row = {
   name: 'relay-tls-h1',
   title: 'Plain relay, HTTP/1.1 over TLS',
   method: 'wrk, 32 connections kept alive, TLS 1.3, 256 bytes a response; no policy and no access log.',
-  quick: true,
+  quick: false,
   contenders: ['gatehouse', 'nginx', 'haproxy', 'caddy'],
   figures: relayFigures,
   targets: [],

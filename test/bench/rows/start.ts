@@ -9,6 +9,7 @@ export const start: Row = {
   method:
     'The command is started on a core of its own and asked every 5 ms until it answers. Files and compiled code are cached from earlier starts.',
   quick: true,
+  cold: true,
   contenders: ['gatehouse', 'nginx', 'haproxy', 'caddy', 'http-proxy', 'fastify', 'middleware'],
   figures: [
     { key: 'time', title: 'time', unit: 'ms' },
