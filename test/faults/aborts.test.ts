@@ -71,12 +71,16 @@ interface Client {
   begin(scene: Scene, t: TestContext): Promise<Begun>
 }
 /** Leaves in each of these ways by turns. */
-const plain = (head: string, ...ways: readonly ((socket: Socket) => void)[]): Client => {
+const plain = (head: string, ...ways: readonly ((socket: Socket) => void)[]): Client =>
+  overHttp1(head, ways, false)
+const inTls = (head: string, ...ways: readonly ((socket: Socket) => void)[]): Client =>
+  overHttp1(head, ways, true)
+const overHttp1 = (head: string, ways: readonly ((socket: Socket) => void)[], tls: boolean): Client => {
   let begun = 0
   return {
-    async begin({ plain: port }) {
+    async begin({ plain, secure }) {
       const way = ways[begun++ % ways.length]
-      const socket = await rawConnect(port)
+      const socket = await rawConnect(tls ? secure : plain, { tls })
       let heard = false
       socket.on('data', () => {
         heard = true
@@ -123,6 +127,7 @@ const clients: [what: string, client: () => Client, uploads: boolean][] = [
   ['a GET over HTTP/2', () => overHttp2('GET'), false],
   ['a POST over HTTP/2', () => overHttp2('POST'), true],
   ['an upgrade', () => plain(upgrade, reset, close, halfClose), false],
+  ['an upgrade in TLS', () => inTls(upgrade, close, halfClose), false],
 ]
 
 /** In which phase the client leaves: what the upstream has said by then. */

@@ -209,6 +209,31 @@ function post(fields: string): string {
   return `POST / HTTP/1.1\r\nHost: a\r\n${fields}\r\n\r\n`
 }
 
+test('requests that were sent ahead are begun one at a time, and none behind a last answer', async (t) => {
+  const under = { way: 0, most: 0 }
+  const open = await listening(t, {
+    serve({ request, response }) {
+      under.way += 1
+      under.most = Math.max(under.most, under.way)
+      response.once('finish', () => {
+        under.way -= 1
+      })
+      const last = request.url === '/30'
+      setImmediate(() =>
+        (response as ServerResponse).writeHead(200, last ? { connection: 'close' } : {}).end('ok'),
+      )
+    },
+  })
+  const ahead = Array.from({ length: 60 }, (_, n) => `GET /${n} HTTP/1.1\r\nHost: a\r\n\r\n`).join('')
+  const reply = await rawRequest(open.port('http'), ahead, { until: /never/ })
+  assert.deepEqual([reply.statuses.length, reply.ended], [31, true])
+  assert.deepEqual(
+    open.arrived.map(({ request }) => request.url),
+    Array.from({ length: 31 }, (_, n) => `/${n}`),
+  )
+  assert.equal(under.most, 1)
+})
+
 test('a version that is not HTTP/1.0 or HTTP/1.1 is refused, and nothing behind it is read', async (t) => {
   // Node's parser takes both. HTTP/2.0 in text would pass for the real one, and be served by its rules.
   const open = await listening(t)
