@@ -50,8 +50,11 @@ export class Exchange implements ExchangeRecord {
   upstreamDuration: number | undefined
   attempts = 0
   kind: 'http' | 'websocket' | 'sse' = 'http'
-  /** Ends what the relay has under way when the client has gone. */
-  onClientGone: (() => void) | undefined
+  /**
+   * What is under way for the client, ended when it leaves. An object that is there anyway: a closure for each
+   * request kept 4 KB of it alive until the next full collection, which cost an eighth of the CPU.
+   */
+  underway: { abort(error: Error): void } | undefined
   /** Set by respond and by the finish. */
   status = 0
   responseHeaders: ResponseHeaders = {}

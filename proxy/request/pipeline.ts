@@ -149,7 +149,7 @@ function finish(exchange: Exchange, state: PipelineState, observer: PipelineObse
   exchange.finished = true
   exchange.duration = performance.now() - exchange.started
   exchange.aborted = exchange.kind !== 'websocket' && wasCut(exchange)
-  if (exchange.aborted) exchange.onClientGone?.()
+  if (exchange.aborted) exchange.underway?.abort(new Error('the client has gone'))
   state.admission.leave(exchange)
   observer.finished(exchange)
 }

@@ -58,14 +58,14 @@ export class ResponseRelay implements ResponseHandler {
 
   onWait(cancel: (error: Error) => void): void {
     const { exchange } = this.#relay
-    exchange.onClientGone = () => cancel(new Error('the client has gone'))
+    exchange.underway = { abort: cancel }
   }
 
   onStart(flow: Flow): void {
     const { exchange, body } = this.#relay
     this.#flow = flow
     this.#sentAt = performance.now()
-    exchange.onClientGone = () => flow.abort(new Error('the client has gone'))
+    exchange.underway = flow
     if (exchange.finished || exchange.response.destroyed) return flow.abort(new Error('the client has gone'))
     // The client's body is asked for only now: every policy has passed and a connection is there.
     if (!exchange.expectsContinue || body === undefined || this.#relay.invited) return

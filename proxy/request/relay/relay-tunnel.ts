@@ -66,7 +66,7 @@ function openTunnel(relay: Relay, received: ReceivedFields, upstream: Socket, ou
   const head = switchingHead(relay, received)
   exchange.kind = 'websocket'
   exchange.status = 101
-  exchange.onClientGone = undefined
+  exchange.underway = undefined
   // From here on the socket speaks another protocol, and the response that could have refused is let go.
   ;(exchange.response as ServerResponse).detachSocket(client)
   client.write(head, 'latin1')

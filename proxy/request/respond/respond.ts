@@ -82,7 +82,7 @@ export function respond(exchange: Exchange, head: ResponseHead, body?: Buffer | 
 
 /** Sends a response whose body is a stream of ours; a stream that breaks cuts the response short. */
 export function respondWithStream(exchange: Exchange, head: ResponseHead, body: Readable): void {
-  exchange.onClientGone = () => body.destroy()
+  exchange.underway = { abort: () => void body.destroy() }
   body.on('error', (error) => {
     exchange.detail = error.message
     cutShort(exchange)
