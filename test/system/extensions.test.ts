@@ -61,6 +61,17 @@ const express = createRequire(${express})('express')
 export default { kind: 'middleware', create: () => express.json() }`,
 )
 
+for (const [name, create] of [
+  ['helmet', 'helmet()'],
+  ['express-rate-limit', 'make({ limit: 1, windowMs: 60_000, keyGenerator: ({ path }) => path })'],
+])
+  await write(
+    `${name}.ts`,
+    `import make, * as all from ${JSON.stringify(import.meta.resolve(`${name}`))}
+const helmet = all.default
+export default { kind: 'middleware', create: () => ${create} }`,
+  )
+
 const routes: [name: string, keys: string][] = [
   [
     'open',
@@ -74,6 +85,7 @@ const routes: [name: string, keys: string][] = [
   ['throws-late', 'middleware: [{ use: throwsLate }]'],
   ['answers', 'middleware: [{ use: answers }]'],
   ['reads', 'middleware: [{ use: reads }]'],
+  ['known', 'middleware: [{ use: helmet }, { use: rateLimiter }]'],
   ['decide-throws', 'policies: { decideThrows: {} }'],
   ['no-module', 'policies: { noModule: {} }'],
   ['missing', 'policies: { missing: {} }'],
@@ -94,6 +106,8 @@ extensions:
   throwsLate: throws-late.ts
   answers: answers.ts
   reads: reads.ts
+  helmet: helmet.ts
+  rateLimiter: express-rate-limit.ts
   decideThrows: decide-throws.ts
   noModule: no-module.ts
   missing: missing.ts
@@ -155,6 +169,16 @@ for (const [door, ask] of Object.entries(doors)) {
       assert.deepEqual(headers['set-cookie'], ['a=1; Path=/'])
     })
 
+    test('middleware that many use does its work', async () => {
+      const path = `/known/${door.replaceAll(/\W/g, '')}`
+      const first = await ask(path)
+      assert.equal(first.status, served)
+      if (door !== 'an upgrade') assert.equal(first.headers['x-dns-prefetch-control'], 'off')
+      const second = await ask(path)
+      assert.equal(second.status, 429)
+      assert.equal(second.headers['x-dns-prefetch-control'], 'off')
+    })
+
     test('middleware that fails, and a policy that throws, let nobody pass', async () => {
       const before = upstream.requests.length
       for (const path of ['/fails', '/throws-late', '/decide-throws']) {
@@ -199,9 +223,9 @@ test('options are checked by the schema of the extension, with their place', asy
     const lines = error.message.split('\n')
     assert.match(
       lines[0] ?? '',
-      /routes\.yaml:21:\d+ routes\[0\]\.policies\.officeHours\.from: .*is not a time/,
+      /routes\.yaml:23:\d+ routes\[0\]\.policies\.officeHours\.from: .*is not a time/,
     )
-    assert.match(lines[1] ?? '', /routes\.yaml:24:\d+ routes\[3\]\.middleware\[0\]\.options\.names: /)
+    assert.match(lines[1] ?? '', /routes\.yaml:26:\d+ routes\[3\]\.middleware\[0\]\.options\.names: /)
     return true
   })
 })
