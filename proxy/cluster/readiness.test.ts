@@ -35,7 +35,7 @@ const table: [what: string, change: Partial<Condition>, ready: boolean, reasons:
   [
     'a route is closed',
     { closedRoutes: [{ route: 'api', reason: 'the file is not there' }] },
-    true,
+    false,
     ['route api is closed: the file is not there'],
   ],
   ['a certificate has expired', { certificates: ['it expired'] }, true, ['it expired']],

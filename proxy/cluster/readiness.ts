@@ -18,6 +18,8 @@ export interface Condition {
 /**
  * Whether exchanges are served, and what is wrong. A mistake in routes.yaml is a reason and not an end: what ran
  * before still serves, and a load balancer that took all machines out for it would turn a typo into an outage.
+ * A route that is closed because an extension did not load is an end: the machine that was just deployed with it
+ * must not take the place of one that serves.
  */
 export function readinessOf({
   phase,
@@ -31,7 +33,7 @@ export function readinessOf({
   if (phase !== 'serving') reasons.push(phase)
   else if (workers.ready === 0) reasons.push('no worker serves')
   else if (workers.ready < workers.wanted) reasons.push(`${workers.ready} of ${workers.wanted} workers serve`)
-  const ready = phase === 'serving' && workers.ready > 0
+  const ready = phase === 'serving' && workers.ready > 0 && closedRoutes.length === 0
   const [first] = refused
   if (first) reasons.push(`routes.yaml was not taken up: ${formatProblem(first)}${more(refused.length - 1)}`)
   for (const { route, reason } of closedRoutes) reasons.push(`route ${route} is closed: ${reason}`)

@@ -241,13 +241,15 @@ test('what the examples say of themselves in routes.yaml is true', async () => {
   }
 })
 
-test('the command serves what it can, and its readiness names the routes that are closed', async () => {
+test('the command serves what it can, and its readiness is red and names the routes that are closed', async () => {
   const gatehouse = await startServing(t, yaml, { folder: await copied() })
   const https = gatehouse.url('https')
   assert.equal((await request(`${https}/people`, { headers: { 'user-agent': 'robot' } })).status, 403)
   assert.equal((await request(`${https}/plain`)).status, 200)
   assert.equal((await request(`${https}/create-throws`)).status, 503)
-  const { reasons } = JSON.parse((await request(`${gatehouse.admin}/readyz`)).text) as { reasons: string[] }
+  const readiness = await request(`${gatehouse.admin}/readyz`)
+  assert.equal(readiness.status, 503)
+  const { reasons } = JSON.parse(readiness.text) as { reasons: string[] }
   for (const name of ['no-module', 'missing', 'throws', 'other', 'create-throws'])
     assert.ok(
       reasons.some((reason) => reason.startsWith(`route ${name} is closed: `)),
