@@ -10,8 +10,11 @@ const farewell = 3000
  * then takes nothing (window 0). PINGs do not count as life. Called for each connection now and then.
  */
 export function tendHttp2(connection: Connection, state: Http2State, limits: Limits): void {
-  for (const stream of state.streams)
-    if (stream.writableLength > 0 && !state.slow.has(stream)) watchSlow(stream, state, limits.keepAlive)
+  for (const stream of state.streams) {
+    // Reset by the client, and Node waits for the end of a response that nobody takes any more.
+    if (stream.closed) stream.destroy()
+    else if (stream.writableLength > 0 && !state.slow.has(stream)) watchSlow(stream, state, limits.keepAlive)
+  }
   if (state.streams.size > 0) return
   const now = performance.now()
   if (state.leftAt > 0) {

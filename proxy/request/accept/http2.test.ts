@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
-import { constants, type Http2ServerResponse } from 'node:http2'
+import { type ClientHttp2Session, constants, type Http2ServerResponse } from 'node:http2'
 import { test } from 'node:test'
 import { connect, type TLSSocket } from 'node:tls'
 import { eventually } from '../../../test/harness/eventually.ts'
@@ -127,6 +127,37 @@ test('a client that asks and then takes nothing loses its stream', async (t) => 
   assert.equal(closed, 1)
 })
 
+// Attack: ask for much, take nothing, reset the stream with NO_ERROR, and do it again. Node waits for the end of a
+// response that nobody will take, also when the connection has gone, so each round held a response, its upstream's
+// connection and the session for ever.
+for (const [what, begin] of [
+  ['that is whole', (response) => response.end(Buffer.alloc(1_000_000))],
+  ['that goes on', (response) => response.write(Buffer.alloc(1_000_000))],
+] as [string, (response: ServerResponse) => void][]) {
+  test(`a reset without an error ends a response ${what} and that nobody takes`, async (t) => {
+    let begun = 0
+    let closed = 0
+    const open = await openHttps(t, {
+      limits: { headTimeout: 100 },
+      serve({ response }) {
+        begun++
+        response.once('close', () => closed++)
+        begin(response as ServerResponse)
+      },
+    })
+    const session = http2Client(t, open.port('https'), { settings: { initialWindowSize: 0 } })
+    for (let i = 1; i <= 3; i++) {
+      const stream = session.request({ ':path': '/' })
+      await eventually(() => begun === i)
+      stream.close(constants.NGHTTP2_NO_ERROR)
+      await eventually(() => closed === i)
+    }
+    assert.equal((await http2Ping(session)).length, 8, 'the connection goes on')
+    session.destroy()
+    await eventually(() => open.connections().length === 0)
+  })
+}
+
 test('a slow reader is not a stalled one', async (t) => {
   const open = await openHttps(t, {
     limits: { keepAlive: 400, headTimeout: 100 },
@@ -144,33 +175,36 @@ test('a slow reader is not a stalled one', async (t) => {
   assert.equal(bytes, 400_000)
 })
 
-test('rapid reset ends the connection, and hardly begins any work', async (t) => {
-  let working = 0
-  let most = 0
-  const open = await openHttps(t, {
-    serve({ response }) {
-      most = Math.max(most, ++working)
-      response.once('close', () => working--)
-    },
+// A code of no error is a cancellation like any other.
+for (const code of ['00000008', '00000000']) {
+  test(`rapid reset with code ${Number(code)} ends the connection, and hardly begins any work`, async (t) => {
+    let working = 0
+    let most = 0
+    const open = await openHttps(t, {
+      serve({ response }) {
+        most = Math.max(most, ++working)
+        response.once('close', () => working--)
+      },
+    })
+    const socket = await rawHttp2(t, open.port('https'))
+    let heard = Buffer.alloc(0)
+    socket.on('data', (chunk) => {
+      heard = Buffer.concat([heard, chunk])
+    })
+    socket.write(Buffer.concat([Buffer.from(preface), frame(4, 0, 0)]))
+    // Each: a whole request, and its cancellation.
+    const attack = Array.from({ length: 1000 }, (_, at) => [
+      frame(1, 0x05, at * 2 + 1, requestBlock),
+      frame(3, 0, at * 2 + 1, code),
+    ]).flat()
+    socket.write(Buffer.concat(attack))
+    await once(socket, 'close')
+    assert.ok(open.clientErrors.includes('https H2_RAPID_RESET'), open.clientErrors.join())
+    assert.equal(goawayCode(heard), constants.NGHTTP2_ENHANCE_YOUR_CALM)
+    assert.ok(most <= 100, `${most} at once`)
+    await eventually(() => working === 0)
   })
-  const socket = await rawHttp2(t, open.port('https'))
-  let heard = Buffer.alloc(0)
-  socket.on('data', (chunk) => {
-    heard = Buffer.concat([heard, chunk])
-  })
-  socket.write(Buffer.concat([Buffer.from(preface), frame(4, 0, 0)]))
-  // Each: a whole request, and its cancellation.
-  const attack = Array.from({ length: 1000 }, (_, at) => [
-    frame(1, 0x05, at * 2 + 1, requestBlock),
-    frame(3, 0, at * 2 + 1, '00000008'),
-  ]).flat()
-  socket.write(Buffer.concat(attack))
-  await once(socket, 'close')
-  assert.ok(open.clientErrors.includes('https H2_RAPID_RESET'), open.clientErrors.join())
-  assert.equal(goawayCode(heard), constants.NGHTTP2_ENHANCE_YOUR_CALM)
-  assert.ok(most <= 100, `${most} at once`)
-  await eventually(() => working === 0)
-})
+}
 
 test('a hundred pictures cancelled at once are no attack', async (t) => {
   const open = await openHttps(t, { serve: () => {} })
@@ -262,4 +296,10 @@ function goawayCode(bytes: Buffer): number | undefined {
   for (let at = 0; at + 9 <= bytes.length; at += 9 + bytes.readUIntBE(at, 3))
     if (bytes[at + 3] === 7) return bytes.readUInt32BE(at + 13)
   return undefined
+}
+
+function http2Ping(session: ClientHttp2Session): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    session.ping((error, _duration, payload) => (error ? reject(error) : resolve(payload)))
+  })
 }

@@ -132,11 +132,19 @@ function watchSession(session: ServerHttp2Session, acceptance: Acceptance): Http
     state.streams.delete(this)
     state.slow.delete(this)
     if (state.streams.size === 0) state.idleSince = performance.now()
-    if (this.rstCode !== constants.NGHTTP2_NO_ERROR && !state.resets.spend()) calm('H2_RAPID_RESET')
+    // One without an error is a reset as well, if there was still something to say.
+    const wasReset = this.rstCode !== constants.NGHTTP2_NO_ERROR || this.aborted
+    if (wasReset && !state.resets.spend()) calm('H2_RAPID_RESET')
+  }
+  // A reset that calls itself no error, in the midst of a response that waits for the client: Node keeps the stream
+  // until the response has been taken, which is never, and with it the session, even when the connection has gone.
+  const streamAborted = function (this: ServerHttp2Stream): void {
+    setImmediate(() => this.destroy())
   }
   session.on('stream', (stream) => {
     state.streams.add(stream)
     stream.once('close', streamClosed)
+    stream.once('aborted', streamAborted)
   })
   session.on('ping', () => {
     if (!state.controls.spend()) calm('H2_PING_FLOOD')
