@@ -15,7 +15,7 @@ TESTS ?= 'proxy/**/*.test.ts' 'services/**/*.test.ts' 'test/**/*.test.ts'
 TEST_TIMEOUT ?= 60000
 
 .DEFAULT_GOAL := help
-.PHONY: help install build run dev test check bench differential fuzz docs clean
+.PHONY: help install build run dev test check bench differential conformance fuzz soak docs clean
 
 help: ## Lists these targets.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,8 +71,15 @@ differential: $(INSTALLED) ## Sends the same odd requests to Gatehouse, nginx an
 	@node test/setup/install-parts.ts
 	@exec node test/differential/run.ts
 
+conformance: $(INSTALLED) ## Holds Gatehouse against the standards, nginx beside it. Takes five minutes.
+	@node test/setup/install-parts.ts conformance
+	@exec node test/conformance/run.ts
+
 fuzz: $(INSTALLED) ## Sends spoilt requests and frames for ten minutes. MINUTES=1, SEED=… and FIRST=… change that.
 	@exec node test/fuzz/run.ts
+
+soak: $(INSTALLED) ## An hour of everything at once, on two fifths of the machine. SOAK_MINUTES=10 changes that.
+	@exec nice node test/soak/run.ts
 
 docs: $(INSTALLED) ## Writes docs/reference.md from the schema, the errors, the metrics and the commands.
 	@node test/check/reference.ts

@@ -34,9 +34,10 @@ export function watchDecisions(recorders: readonly Recorder[], gatehouse: Gateho
 /**
  * Promises that hold for every case, whatever others do. Answers the broken ones, in words:
  * what is one request arrives as one at most; what arrives is what was decided on, and is not what is closed;
- * answers come in the order of their requests; the next client is served.
+ * answers come in the order of their requests; the next client is served. Of others than Gatehouse no decision is
+ * known.
  */
-export function brokenPromises(each: Question, outcome: Outcome, decisionOf: DecisionOf): string[] {
+export function brokenPromises(each: Question, outcome: Outcome, decisionOf?: DecisionOf): string[] {
   const broken: string[] = []
   const { arrived, answers, next } = outcome
   if (arrived.length > each.requests)
@@ -46,9 +47,9 @@ export function brokenPromises(each: Question, outcome: Outcome, decisionOf: Dec
     if (readings(request.target).some((path) => /^\/closed(\/|$)/.test(path)))
       broken.push(`${request.target} reads as /closed`)
     if (each.absent?.test(request.head)) broken.push(`the upstream got ${JSON.stringify(request.head)}`)
-    const decided = decisionOf(request)
+    const decided = decisionOf?.(request)
     // A client that was cut off has left before its request is seen.
-    if (decided === undefined && request.whole && outcome.statuses.length > 0)
+    if (decisionOf && decided === undefined && request.whole && outcome.statuses.length > 0)
       broken.push(`nobody decided on ${request.target}`)
     if (decided !== undefined) broken.push(...deviations(request, decided))
   }
