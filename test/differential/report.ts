@@ -1,5 +1,5 @@
 import { type Compared, type Comparison, isExplained } from './comparison.ts'
-import type { Explanation, Verdict } from './explanations/index.ts'
+import { type Explanation, explanations, type Verdict } from './explanations/index.ts'
 import { describe } from './outcome.ts'
 
 /** The comparison as a page: how many of each verdict, the reasons, and every case with what each side did. */
@@ -60,12 +60,10 @@ function tally(comparisons: readonly Comparison[]): string[] {
   ]
 }
 
+/** In the order of the table, so that a number changes only where the table does. */
 function numberReasons(rows: readonly Compared[]): Map<Explanation, number> {
-  const numbers = new Map<Explanation, number>()
-  for (const { peers } of rows)
-    for (const { explanation } of peers)
-      if (explanation !== undefined && !numbers.has(explanation)) numbers.set(explanation, numbers.size + 1)
-  return numbers
+  const used = new Set(rows.flatMap(({ peers }) => peers.map(({ explanation }) => explanation)))
+  return new Map(explanations.filter((each) => used.has(each)).map((each, at) => [each, at + 1]))
 }
 
 function caseLine(row: Compared, reasons: ReadonlyMap<Explanation, number>): string {

@@ -41,7 +41,7 @@ const general: readonly Explanation[] = [
 ]
 
 /** Every difference that may be. What is found and not in here fails the test; so does what is here and not found. */
-const explanations: readonly Explanation[] = [
+export const explanations: readonly Explanation[] = [
   ...general,
   ...framing,
   ...lines,
