@@ -1,4 +1,4 @@
-import type { Lane } from '../differential/contenders.ts'
+import type { Lane } from '../differential/server-process.ts'
 import type { Teardown } from '../harness/teardown.ts'
 
 /**

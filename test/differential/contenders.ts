@@ -1,22 +1,12 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Gatehouse } from '../../proxy/gatehouse.ts'
 import { selfSigned } from '../harness/certificate.ts'
-import { eventually } from '../harness/eventually.ts'
-import { freePort } from '../harness/free-port.ts'
 import { pathOf } from '../harness/parts.ts'
 import { startProxy } from '../harness/proxy.ts'
-import { rawRequest } from '../harness/raw-request.ts'
-import { onEnd, type Teardown } from '../harness/teardown.ts'
+import type { Teardown } from '../harness/teardown.ts'
 import { tempFolder } from '../harness/temp-folder.ts'
-
-/** A way through a proxy: its ports in the clear and with TLS. */
-export interface Lane {
-  readonly plain: number
-  readonly secure: number
-}
+import { type Lane, serveOnFreePorts, versionOf } from './server-process.ts'
 
 /** A proxy with a lane to each of its upstreams. `/closed` and what is below it answers 403 in all of them. */
 export interface Contender {
@@ -57,14 +47,20 @@ export async function startGatehouse(t: Teardown, upstreams: readonly number[]):
 
 export async function startNginx(t: Teardown, upstreams: readonly number[]): Promise<Contender> {
   const folder = await tempFolder(t)
-  const lanes = await makeLanes(upstreams.length)
   const { cert, key } = await selfSigned()
   await writeFile(join(folder, 'cert.pem'), cert)
   await writeFile(join(folder, 'key.pem'), key)
+  const file = pathOf('nginx')
+  const lanes = await serveOnFreePorts(t, upstreams.length, async (lanes) => {
+    await writeFile(join(folder, 'nginx.conf'), nginxConfig(lanes, upstreams))
+    return { file, args: ['-p', folder, '-c', 'nginx.conf', '-e', 'error.log'] }
+  })
+  return { name: 'nginx', version: versionOf(file, '-v'), lanes }
+}
+
+function nginxConfig(lanes: readonly Lane[], upstreams: readonly number[]): string {
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
-  await writeFile(
-    join(folder, 'nginx.conf'),
-    `${process.getuid?.() === 0 ? 'user root;' : ''}
+  return `${process.getuid?.() === 0 ? 'user root;' : ''}
 daemon off;
 pid nginx.pid;
 worker_processes 1;
@@ -95,21 +91,24 @@ http {
     )
     .join('')}
 }
-`,
-  )
-  const file = pathOf('nginx')
-  const version = await serve(t, lanes, file, ['-p', folder, '-c', 'nginx.conf', '-e', 'error.log'])
-  return { name: 'nginx', version: version('-v'), lanes }
+`
 }
 
 export async function startHaproxy(t: Teardown, upstreams: readonly number[]): Promise<Contender> {
   const folder = await tempFolder(t)
-  const lanes = await makeLanes(upstreams.length)
   const { cert, key } = await selfSigned()
-  await writeFile(join(folder, 'both.pem'), `${cert}\n${key}`)
-  await writeFile(
-    join(folder, 'haproxy.cfg'),
-    `
+  const [both, config] = [join(folder, 'both.pem'), join(folder, 'haproxy.cfg')]
+  await writeFile(both, `${cert}\n${key}`)
+  const file = pathOf('haproxy')
+  const lanes = await serveOnFreePorts(t, upstreams.length, async (lanes) => {
+    await writeFile(config, haproxyConfig(lanes, upstreams, both))
+    return { file, args: ['-db', '-f', config] }
+  })
+  return { name: 'HAProxy', version: versionOf(file, '-v'), lanes }
+}
+
+function haproxyConfig(lanes: readonly Lane[], upstreams: readonly number[], certificate: string): string {
+  return `
 global
   nbthread 1
   maxconn 1000
@@ -124,66 +123,12 @@ ${lanes
     ({ plain, secure }, lane) => `
 frontend front${lane}
   bind 127.0.0.1:${plain}
-  bind 127.0.0.1:${secure} ssl crt ${join(folder, 'both.pem')} alpn h2,http/1.1
+  bind 127.0.0.1:${secure} ssl crt ${certificate} alpn h2,http/1.1
   http-request deny if { path /closed } || { path_beg /closed/ }
   default_backend app${lane}
 backend app${lane}
   server app 127.0.0.1:${upstreams[lane]}
 `,
   )
-  .join('')}`,
-  )
-  const version = await serve(t, lanes, pathOf('haproxy'), ['-db', '-f', join(folder, 'haproxy.cfg')])
-  return { name: 'HAProxy', version: version('-v'), lanes }
-}
-
-async function makeLanes(count: number): Promise<Lane[]> {
-  const lanes: Lane[] = []
-  while (lanes.length < count) lanes.push({ plain: await freePort(), secure: await freePort() })
-  return lanes
-}
-
-/** Runs a server in the foreground until the test ends, once its last lane answers. */
-async function serve(
-  t: Teardown,
-  lanes: readonly Lane[],
-  file: string,
-  args: readonly string[],
-): Promise<(flag: string) => string> {
-  const child = spawn(file, args, { stdio: ['ignore', 'ignore', 'pipe'] })
-  let said = ''
-  child.stderr.on('data', (chunk: Buffer) => {
-    said += chunk
-  })
-  // Teardown does not run where the test's own process dies.
-  const onExit = () => void child.kill('SIGKILL')
-  process.once('exit', onExit)
-  onEnd(t, async () => {
-    process.off('exit', onExit)
-    await end(child)
-  })
-  const last = lanes.at(-1)
-  if (last === undefined) throw new Error('A contender needs a lane')
-  await eventually(
-    async () => {
-      if (child.exitCode !== null) throw new Error(`${file} ended: ${said}`)
-      return (
-        (await rawRequest(last.plain, 'GET /closed HTTP/1.1\r\nHost: localhost\r\n\r\n')).statuses[0] === 403
-      )
-    },
-    { timeout: 10_000, every: 50 },
-  )
-  return (flag) => {
-    const shown = execFileSync('/bin/sh', ['-c', `"${file}" ${flag} 2>&1`]).toString()
-    return /\d+\.\d+\.\d+/.exec(shown)?.[0] ?? 'unknown'
-  }
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  const gone = once(child, 'exit')
-  child.kill('SIGTERM')
-  const impatience = setTimeout(() => child.kill('SIGKILL'), 3000)
-  await gone
-  clearTimeout(impatience)
+  .join('')}`
 }

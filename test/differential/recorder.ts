@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { onEnd, type Teardown } from '../harness/teardown.ts'
 import { closeServer, trackConnections } from '../harness/upstream.ts'
-import type { Lane } from './contenders.ts'
+import type { Lane } from './server-process.ts'
 
 /** A request as it arrived at the upstream, byte for byte. Texts are latin1. */
 export interface Arrived {

@@ -1,0 +1,42 @@
+import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type ClientOptions, WebSocket } from 'ws'
+import { bodyOf } from '../body.ts'
+import { between, type Kind } from '../world.ts'
+
+/** WebSockets: opened, used, left idle, and ended in every manner. What is said comes back, whole and in order. */
+export const tunnels: readonly Kind[] = [
+  {
+    name: 'tunnels',
+    copies: 12,
+    pause: 500,
+    async turn({ gatehouse, tally }) {
+      const options: ClientOptions & { servername: string } = {
+        ca: gatehouse.ca,
+        servername: 'localhost',
+        headers: { host: 'localhost' },
+        handshakeTimeout: 30_000,
+      }
+      const socket = new WebSocket(`wss://127.0.0.1:${gatehouse.https}/tunnel`, options)
+      socket.on('error', () => {})
+      await once(socket, 'open', { signal: AbortSignal.timeout(30_000) })
+      try {
+        for (let i = between(0, 10); i > 0; i--) {
+          const said = bodyOf(between(0, 1_000_000), between(0, 20_000))
+          const heard = once(socket, 'message', { signal: AbortSignal.timeout(30_000) })
+          socket.send(said)
+          const [message] = await heard
+          if (said.equals(message as Buffer)) tally.right(this.name)
+          else tally.wrong(this.name, `${(message as Buffer).length} bytes for ${said.length}`)
+          await sleep(between(0, 500))
+        }
+        const closed = once(socket, 'close', { signal: AbortSignal.timeout(30_000) })
+        if (between(1, 2) === 1) socket.close()
+        else socket.terminate()
+        await closed
+      } finally {
+        socket.terminate()
+      }
+    },
+  },
+]
