@@ -1,6 +1,6 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2'
 import { Agent, request as httpsRequest } from 'node:https'
-import { between } from './world.ts'
+import { between } from './chance.ts'
 
 /** The two ways in for requests, over TLS with a certificate that is verified. Connections are kept for a while. */
 export interface Doors {

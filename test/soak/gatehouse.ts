@@ -136,7 +136,8 @@ routes:
     to: honest
   - { name: token, match: { path: /token }, policies: { jwt: { key: token.key } }, to: honest }
   - { name: upload, match: { path: /upload }, policies: { maxBody: 2MB }, to: honest }
-  - { name: tunnel, match: { path: /tunnel }, to: honest }
+  # Its policies stay the same through all reloads, so its tunnels do.
+  - { name: tunnel, match: { path: /tunnel }, policies: { headers: false }, to: honest }
   - { name: events, match: { path: /events }, to: honest }
   - { name: flapping, match: { path: /flapping }, to: flapping }
   - { name: lying, match: { path: /lying }, to: lying, timeouts: { response: 1s, idle: 1s } }

@@ -1,6 +1,7 @@
 import { request } from 'node:https'
+import { between } from '../chance.ts'
 import type { Gatehouse } from '../gatehouse.ts'
-import { between, type Kind } from '../world.ts'
+import type { Kind } from '../world.ts'
 
 /** Server-sent events: some are heard to the end, some are left in the middle. */
 export const eventStreams: readonly Kind[] = [

@@ -1,4 +1,5 @@
-import { between, type Kind, pick } from '../world.ts'
+import { between, pick } from '../chance.ts'
+import type { Kind } from '../world.ts'
 import { inShort } from './requests.ts'
 
 /** Upstreams that come and go, and that lie: each client is told so in time, and hears no lie. */

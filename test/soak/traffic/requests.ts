@@ -1,7 +1,8 @@
 import { SignJWT } from 'jose'
 import { bodyOf } from '../body.ts'
+import { between, pick } from '../chance.ts'
 import type { Reply } from '../doors.ts'
-import { between, type Kind, pick, type World } from '../world.ts'
+import type { Kind, World } from '../world.ts'
 
 /** Whole requests of every sort over HTTP/1.1 and HTTP/2, each of which has one right answer. */
 export const requests: readonly Kind[] = (['http1', 'http2'] as const).map((door) => ({
