@@ -30,18 +30,29 @@ export async function prepare(
     }
     made[variable] = file
   }
-  const admin = env.GATEHOUSE_ADMIN ?? `http://127.0.0.1:${env.ADMIN_PORT ?? 9901}`
   const given = Object.fromEntries(
     Object.keys(made).flatMap((key) => (isSet(key, env) ? [] : [[key, made[key]]])),
   )
   return {
     ...given,
-    GATEHOUSE_ADMIN: admin,
+    GATEHOUSE_ADMIN: adminOf(env),
     GATEHOUSE_TOKEN: env.GATEHOUSE_TOKEN ?? (await tokenFor(upstreams)),
   }
 }
 
+/** Whether the proxy of this machine is up. */
+export async function proxyAnswers(env: NodeJS.ProcessEnv = process.env): Promise<boolean> {
+  return fetch(`${adminOf(env)}/healthz`).then(
+    ({ ok }) => ok,
+    () => false,
+  )
+}
+
 // --- internal ---
+
+function adminOf(env: NodeJS.ProcessEnv): string {
+  return env.GATEHOUSE_ADMIN ?? `http://127.0.0.1:${env.ADMIN_PORT ?? 9901}`
+}
 
 /** Where the proxy keeps the passwords of a first start, too. */
 const note = 'data/first-start.txt'
@@ -67,8 +78,13 @@ async function keep(file: string, content: () => string): Promise<boolean> {
 /** One for the time that this process runs; it is asked for by the command that an operator would use. */
 async function tokenFor(upstreams: readonly string[]): Promise<string> {
   const args = ['token', '--ttl', '90d', ...upstreams.flatMap((upstream) => ['--upstream', upstream])]
-  const { stdout } = await promisify(execFile)('./gatehouse', args)
-  return stdout.trim()
+  try {
+    const { stdout } = await promisify(execFile)('./gatehouse', args)
+    return stdout.trim()
+  } catch (error) {
+    const { stderr } = error as { stderr?: string }
+    throw new Error(`no token: ${stderr?.trim()}. The first "make run" makes what routes.yaml names.`)
+  }
 }
 
 /** Sixteen characters that are not mistaken for one another, about 79 bits. */

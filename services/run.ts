@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { prepare } from './first-start.ts'
+import { prepare, proxyAnswers } from './first-start.ts'
 import { type ServiceName, services } from './roster.ts'
 
 /**
@@ -26,12 +26,13 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => st
 
 const withProxy = names.length === 0
 if (withProxy) {
-  // First what the services keep secret, so that whoever reads the proxy's table finds the passwords above it.
   const proxy = launch('gatehouse', './gatehouse', ['serve'], process.env)
   proxy.on('exit', (code, signal) => {
     process.exitCode = code ?? (signal === 'SIGINT' ? 130 : 1)
     if (!stopping) stop('SIGTERM')
   })
+  // Its first start makes files that a token of a service stands on.
+  while (!stopping && !(await proxyAnswers())) await new Promise((resolve) => setTimeout(resolve, 50))
 }
 for (const name of (withProxy ? Object.keys(services) : names) as ServiceName[]) await run(name)
 
