@@ -9,7 +9,9 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 # npm writes this file last whenever it installs, so `npm install` counts as well.
 INSTALLED := node_modules/.package-lock.json
 BUILT := dist/.built
-SOURCES := $(shell find proxy services -name node_modules -prune -o -type f ! -name '*.test.ts' -print 2>/dev/null)
+SOURCES := $(shell find proxy services -name page -prune -o -type f ! -name '*.test.ts' -print 2>/dev/null)
+# Each service's page/ becomes dist/pages/<service>/; services/shared/page/ is part of all of them.
+PAGES := $(patsubst services/%/page/index.html,dist/pages/%/index.html,$(wildcard services/*/page/index.html))
 # Which tests `make test` runs, and how many milliseconds each may take.
 TESTS ?= 'proxy/**/*.test.ts' 'services/**/*.test.ts' 'test/**/*.test.ts'
 TEST_TIMEOUT ?= 60000
@@ -22,16 +24,16 @@ help: ## Lists these targets.
 
 install: $(INSTALLED) ## Installs the packages of package-lock.json, and with them Node, if they changed.
 
-build: $(BUILT) ## Compiles proxy/ and services/ into dist/.
+build: $(BUILT) $(PAGES) ## Compiles proxy/ and services/, and the services' pages, into dist/.
 
-run: $(BUILT) ## Serves routes.yaml: https on 8443, http on 8080, devices on 8000, admin on 127.0.0.1:9901.
-	@exec ./gatehouse serve
+run: $(BUILT) $(PAGES) ## Serves routes.yaml and all services: https on 8443, http on 8080, devices on 8000.
+	@exec node dist/services/run.js
 
 dev: $(INSTALLED) ## Serves routes.yaml from the sources and starts again when a file of proxy/ changes.
 	@exec node --watch-path=proxy proxy/main.ts serve
 
 # The last lines are the test runner's own. A file that never ends is a leak, and fails at the time limit.
-test: $(INSTALLED) ## Runs all tests. One file or folder: make test TESTS=proxy/address.test.ts
+test: $(INSTALLED) $(PAGES) ## Runs all tests. One file or folder: make test TESTS=proxy/address.test.ts
 	@node test/setup/install-parts.ts
 	@exec timeout --kill-after=10 850 \
 	  node --test --test-concurrency=2 --test-timeout=$(TEST_TIMEOUT) --test-reporter=spec $(TESTS)
@@ -45,6 +47,7 @@ check: $(INSTALLED) ## Checks all that can be read off the files: types, style, 
 check-types:
 	@echo 'types: the code compiles'
 	@tsc
+	@tsc -p tsconfig.pages.json
 check-style:
 	@echo 'style: files are formatted and linted'
 	@biome ci --colors=off --error-on-warnings --log-level=warn .
@@ -97,5 +100,8 @@ $(INSTALLED): package-lock.json
 $(BUILT): $(INSTALLED) tsconfig.json tsconfig.build.json $(SOURCES)
 	@mkdir -p dist && touch dist/.started
 	tsc -p tsconfig.build.json
-	@tar --exclude=node_modules --exclude='*.ts' -cf - proxy services | tar -xf - -C dist
+	@tar --exclude=page --exclude='*.ts' -cf - proxy services | tar -xf - -C dist
 	@mv dist/.started $@
+
+dist/pages/%/index.html: $(INSTALLED) services/vite.config.ts $(shell find services/*/page -type f 2>/dev/null)
+	SERVICE=$* vite build --config services/vite.config.ts --logLevel warn

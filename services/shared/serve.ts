@@ -1,12 +1,18 @@
+import { chmod, mkdir, rm } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { dirname, resolve } from 'node:path'
+import { z } from 'zod'
 import { type Announced, type Announcement, announce } from './announce.ts'
+import { type Environment, readEnvironment, wholeNumber } from './environment.ts'
 
 export interface ServiceSettings extends Omit<Announcement, 'url' | 'token' | 'admin'> {
   /** Answers requests, `health` among them. Not listening yet. */
   readonly server: Server
-  /** Default: the environment, which names `PORT` (0, a free one), `HOST` (127.0.0.1), `GATEHOUSE_ADMIN`, and `GATEHOUSE_TOKEN`. */
-  readonly env?: NodeJS.ProcessEnv
+  /** Where it listens and whom it tells, see `placeSettings`. Default: the environment. */
+  readonly env?: Environment
+  /** Called after the last request has ended, to close what requests stand on. */
+  onStopped?(): Promise<void>
   /** Milliseconds that requests have to end when the service stops. Default: 10,000. */
   readonly patience?: number
 }
@@ -19,17 +25,29 @@ export interface Service {
   stop(): Promise<void>
 }
 
+/** The part of a service's environment that says where it is. */
+export const placeSettings = z.object({
+  /** 0: a free one. */
+  PORT: wholeNumber.default(0),
+  HOST: z.string().default('127.0.0.1'),
+  /** A unix socket instead of a port. Its folder is made if it is not there. */
+  SOCKET: z.string().optional(),
+  /** The proxy's admin listener. Default: http://127.0.0.1:9901 */
+  GATEHOUSE_ADMIN: z.string().optional(),
+  /** From `gatehouse token`. Without one the service serves, and tells nobody. */
+  GATEHOUSE_TOKEN: z.string().optional(),
+  /** Where the proxy reaches it, if that is not where it listens: `http://photos:3000` from another container. */
+  ANNOUNCE_URL: z.string().optional(),
+})
+
 /** Starts a service: listens, announces itself, and stops in an order in which no request is lost. */
 export async function serve(settings: ServiceSettings): Promise<Service> {
-  const { server, env = process.env, patience = 10_000, ...announcement } = settings
-  const host = env.HOST ?? '127.0.0.1'
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen({ host, port: Number(env.PORT ?? 0) }, resolve)
-  })
-  const url = `http://${host.includes(':') ? `[${host}]` : host}:${(server.address() as AddressInfo).port}`
-  const token = env.GATEHOUSE_TOKEN
-  const announced = token ? announce({ ...announcement, url, token, admin: env.GATEHOUSE_ADMIN }) : undefined
+  const { server, env = process.env, patience = 10_000, onStopped, ...announcement } = settings
+  const place = readEnvironment(placeSettings, env)
+  const { GATEHOUSE_ADMIN: admin, GATEHOUSE_TOKEN: token, ANNOUNCE_URL: told } = place
+  const listening = await listen(server, place)
+  const url = told ?? listening
+  const announced = token ? announce({ ...announcement, url, token, admin }) : undefined
   let stopping: Promise<void> | undefined
 
   async function stop(): Promise<void> {
@@ -43,6 +61,7 @@ export async function serve(settings: ServiceSettings): Promise<Service> {
     clearInterval(idle)
     clearTimeout(cut)
     await announced?.leave()
+    await onStopped?.()
   }
 
   const service: Service = {
@@ -56,4 +75,29 @@ export async function serve(settings: ServiceSettings): Promise<Service> {
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
     process.once(signal, () => void service.stop().then(() => process.exit(0)))
   return service
+}
+
+// --- internal ---
+
+async function listen(
+  server: Server,
+  { PORT, HOST, SOCKET }: z.infer<typeof placeSettings>,
+): Promise<string> {
+  const path = SOCKET === undefined ? undefined : resolve(SOCKET)
+  if (path !== undefined) {
+    await mkdir(dirname(path), { recursive: true })
+    // Left by a process that was killed; it would be in the way.
+    await rm(path, { force: true })
+  }
+  await new Promise<void>((done, fail) => {
+    server.once('error', fail)
+    server.listen(path === undefined ? { host: HOST, port: PORT } : { path }, done)
+    server.once('listening', () => server.off('error', fail))
+  })
+  if (path !== undefined) {
+    // The proxy may be of the same group instead of the same user.
+    await chmod(path, 0o660)
+    return `unix:${path}`
+  }
+  return `http://${HOST.includes(':') ? `[${HOST}]` : HOST}:${(server.address() as AddressInfo).port}`
 }

@@ -1,0 +1,16 @@
+/** What `make run` has to provide before a service starts. */
+export interface ServiceNeeds {
+  /** Upstreams of routes.yaml that it may fill. */
+  readonly upstreams: readonly string[]
+  /** It listens on this unix socket instead of a port. */
+  readonly socket?: string
+  /** Secrets that are made at random once: the variable that names the file, and the file. */
+  readonly keys?: Readonly<Record<string, string>>
+  /** A password for a person that is made once, shown once, and kept: the variable that names its file, and the file. */
+  readonly password?: { readonly variable: string; readonly file: string; readonly user: string }
+}
+
+export type ServiceName = keyof typeof services
+
+/** The services of `make run`, a row each. */
+export const services = {} as const satisfies Record<string, ServiceNeeds>

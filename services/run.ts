@@ -1,0 +1,76 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { prepare, proxyAnswers } from './first-start.ts'
+import { type ServiceName, services } from './roster.ts'
+
+/**
+ * `make run`: the proxy and all services, each a process of its own, until CTRL-C. With names as arguments only those
+ * services, beside a proxy that runs already: `npm run service:photos`.
+ *
+ * A service that ends is started again, later each time; one whose settings are wrong (code 2) is left alone, because
+ * it has said what to mend. The end of the proxy is the end of all.
+ */
+
+const project = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? '..' : '../..', import.meta.url))
+const names = process.argv.slice(2)
+const unknown = names.filter((name) => !Object.hasOwn(services, name))
+if (unknown.length > 0) {
+  console.error(`There is no service ${unknown.join(', ')}; there are ${Object.keys(services).join(', ')}.`)
+  process.exit(2)
+}
+process.chdir(project)
+
+const running = new Map<string, ChildProcess>()
+let stopping = false
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop(signal))
+
+const withProxy = names.length === 0
+if (withProxy) {
+  const proxy = launch('gatehouse', './gatehouse', ['serve'], process.env)
+  proxy.on('exit', (code, signal) => {
+    process.exitCode = code ?? (signal === 'SIGINT' ? 130 : 1)
+    if (!stopping) stop('SIGTERM')
+  })
+  // Its first start makes files that a token of a service stands on.
+  while (!stopping && !(await proxyAnswers())) await new Promise((resolve) => setTimeout(resolve, 50))
+}
+for (const name of (withProxy ? Object.keys(services) : names) as ServiceName[]) await run(name)
+
+// --- internal ---
+
+/** Milliseconds before a service that ended is started again: the first time, at most, and after which it counts as well. */
+const [firstPause, longestPause, goodRun] = [500, 15_000, 30_000]
+
+async function run(name: ServiceName, failures = 0): Promise<void> {
+  const env = { ...process.env, ...(await prepare(name, services[name])) }
+  if (stopping) return
+  const main = fileURLToPath(
+    new URL(`${name}/main.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url),
+  )
+  const began = Date.now()
+  const child = launch(name, process.execPath, [main], env)
+  child.on('exit', (code) => {
+    if (stopping) return
+    if (code === 2) return console.error(`${name}: not started; mend its settings and start again.`)
+    const again = Date.now() - began > goodRun ? 0 : failures
+    const pause = Math.min(longestPause, firstPause * 2 ** again)
+    console.error(`${name}: ended with ${code}; starts again in ${pause / 1000} s.`)
+    setTimeout(() => void run(name, again + 1), pause).unref()
+  })
+}
+
+function launch(name: string, command: string, args: string[], env: NodeJS.ProcessEnv): ChildProcess {
+  const child = spawn(command, args, { env, stdio: 'inherit' })
+  running.set(name, child)
+  child.on('error', (error) => console.error(`${name}: ${error.message}`))
+  child.on('exit', () => running.delete(name))
+  return child
+}
+
+/** The services first hear that nothing new comes; what they have under way ends through the proxy. */
+function stop(signal: NodeJS.Signals): void {
+  // A terminal sends CTRL-C to every process of the group, which needs no second one.
+  const heard = signal === 'SIGINT' && process.stdin.isTTY && !stopping
+  stopping = true
+  if (!heard) for (const child of running.values()) child.kill('SIGTERM')
+}

@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { pathToFileURL } from 'node:url'
+import { isAway, openDatabase } from './database.ts'
+import { createLogger } from './logger.ts'
+
+const log = createLogger({ service: 'test', stream: process.stderr })
+
+async function scene(t: TestContext) {
+  const folder = await mkdtemp(join(tmpdir(), 'database-'))
+  t.after(() => rm(folder, { recursive: true, force: true }))
+  await writeFile(join(folder, '001-notes.sql'), 'create table notes (text text primary key)')
+  const migrations = pathToFileURL(`${folder}/`)
+  const open = () => openDatabase({ url: undefined, folder: join(folder, 'data'), migrations, log })
+  return { folder, open }
+}
+
+test('the embedded database keeps what was written, and runs each migration once', async (t) => {
+  const { folder, open } = await scene(t)
+  const first = await open()
+  assert.equal(first.kind, 'embedded')
+  await first.pool.query("insert into notes values ('kept')")
+  await first.close()
+
+  await writeFile(join(folder, '002-more.sql'), 'alter table notes add column size int')
+  const second = await open()
+  t.after(() => second.close())
+  assert.deepEqual((await second.pool.query('select text, size from notes')).rows, [
+    { text: 'kept', size: null },
+  ])
+  const { rows } = await second.pool.query('select name from migrations order by name')
+  assert.deepEqual(rows, [{ name: '001-notes.sql' }, { name: '002-more.sql' }])
+
+  await assert.rejects(open(), /is in use by another process; set DATABASE_URL/)
+
+  // Transactions of several connections do not mix, although one database works for all of them.
+  await Promise.allSettled(
+    Array.from({ length: 20 }, (_, index) =>
+      second.inTransaction(async (client) => {
+        await client.query('insert into notes values ($1)', [`note ${index}`])
+        if (index % 2 === 1) throw new Error('not this one')
+      }),
+    ),
+  )
+  const { rows: counted } = await second.pool.query(
+    "select count(*)::int as n from notes where text like 'note %'",
+  )
+  assert.deepEqual(counted, [{ n: 10 }])
+})
+
+test('a migration that fails is named, leaves nothing behind, and can be mended', async (t) => {
+  const { folder, open } = await scene(t)
+  await writeFile(join(folder, '002-broken.sql'), 'create table half (id int); create table notes (id int)')
+  await assert.rejects(open(), /migration 002-broken\.sql: relation "notes" already exists/)
+  await writeFile(join(folder, '002-broken.sql'), 'create table half (id int)')
+  const database = await open()
+  t.after(() => database.close())
+  assert.equal((await database.pool.query('select * from half')).rowCount, 0)
+})
+
+test('a database that is away is told from a question that is wrong', () => {
+  const away = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' })
+  const wrong = Object.assign(new Error('relation does not exist'), { code: '42P01' })
+  assert.equal(isAway(away), true)
+  assert.equal(isAway(new Error('Connection terminated unexpectedly')), true)
+  assert.equal(isAway(wrong), false)
+  assert.equal(isAway(undefined), false)
+})

@@ -1,0 +1,74 @@
+import { randomUUID } from 'node:crypto'
+import express, { type Express, type NextFunction, type Request, type Response } from 'express'
+import { isAway } from './database.ts'
+import type { Logger } from './logger.ts'
+import { Problem } from './problem.ts'
+
+/**
+ * An Express app as every service begins with: no banner, the client's address from the proxy, the request id of the
+ * proxy in its own log, one line for each request that failed. Routes follow, then `answerErrors`.
+ */
+export function createApp(log: Logger): Express {
+  const app = express()
+  app.disable('x-powered-by')
+  app.disable('etag')
+  // Only Gatehouse reaches a service, over loopback, a unix socket, or the network of its containers.
+  app.set('trust proxy', 1)
+  app.use((request, response, next) => {
+    const started = performance.now()
+    const id = requestIdOf(request)
+    response.locals.requestId = id
+    response.setHeader('X-Request-Id', id)
+    response.on('close', () => {
+      const { statusCode: status } = response
+      if (status < 500 && response.writableFinished) return
+      const took = Math.round(performance.now() - started)
+      const words = response.writableFinished
+        ? 'a request failed'
+        : 'a client left before its answer was whole'
+      const say = response.writableFinished ? log.error : log.info
+      say(words, { method: request.method, path: request.path, status, took, requestId: id })
+    })
+    next()
+  })
+  return app
+}
+
+/** Put in last: what no route answered is a 404, what a route threw becomes problem details. */
+export function answerErrors(app: Express, log: Logger): void {
+  app.use((request, _response, next) => {
+    next(new Problem(404, `There is nothing at ${request.path}`))
+  })
+  // Express knows an error handler by its four parameters.
+  app.use((error: unknown, request: Request, response: Response, _next: NextFunction) => {
+    const problem = problemOf(error)
+    if (problem.status >= 500)
+      log.error(problem.title, { error, path: request.path, requestId: response.locals.requestId })
+    // A second head cannot be written: a response that broke after it began ends as broken.
+    if (response.headersSent) return void response.destroy()
+    const { status, title, more, headers } = problem
+    response.status(status).set(headers).type('application/problem+json')
+    response.send(JSON.stringify({ title, status, requestId: response.locals.requestId, ...more }))
+  })
+}
+
+// --- internal ---
+
+/** What the proxy sent, and what fits into a line of a log: nothing else is believed. */
+function requestIdOf(request: Request): string {
+  const given = request.get('x-request-id')
+  return given !== undefined && /^[\w.:-]{1,128}$/.test(given) ? given : randomUUID()
+}
+
+function problemOf(error: unknown): Problem {
+  if (error instanceof Problem) return error
+  if (isAway(error))
+    return new Problem(503, 'The database is away; try again in a moment', {
+      headers: { 'Retry-After': '5' },
+    })
+  // Express's own readers of bodies say by `status` and `expose` what the client may hear.
+  const { status, expose, message } = error as { status?: number; expose?: boolean; message?: string }
+  if (status !== undefined && status < 500 && expose === true)
+    return new Problem(status, message ?? 'Bad request')
+  return new Problem(500, 'Something went wrong here; it has been written down')
+}
