@@ -4,12 +4,13 @@ import type { TargetUse } from '../admin/upstream-report.ts'
 import type { LoadedConfig } from '../config/loaded.ts'
 import { createGatehouse, type Gatehouse } from '../gatehouse.ts'
 import { type AccessLogs, openAccessLogs } from '../observability/access-log.ts'
-import { forgetRoutes, recordClientError, setMetricSources } from '../observability/metrics.ts'
+import { forgetRoutes, setMetricSources } from '../observability/metrics.ts'
 import { type OpenListeners, openListeners } from '../request/accept/listeners.ts'
 import type { LimitStore } from '../request/policies/context.ts'
 import type { CertificateStore } from '../tls/certificates.ts'
 import type { TargetSource } from '../upstreams/upstream.ts'
 import { openCertificates } from './certificates.ts'
+import { createClientErrors } from './client-errors.ts'
 import type { Activated, Ports } from './messages.ts'
 import { metricSources } from './metric-sources.ts'
 import { observeExchanges } from './observer.ts'
@@ -73,7 +74,7 @@ export async function startServing(settings: ServingSettings): Promise<Serving> 
       ticketKeys,
       folder: config.folder,
       serve: gatehouse.serve,
-      onClientError: recordClientError,
+      onClientError: createClientErrors(onTrouble),
     })
     const whole: Whole = { gatehouse, open, parts, onTrouble }
     followCertificates(whole)

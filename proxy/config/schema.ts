@@ -72,8 +72,10 @@ export const schema = z.strictObject({
       connectionsPerClient: z
         .int()
         .min(0)
-        .default(0)
-        .describe('Most connections of one address per worker; 0 is no limit.'),
+        .default(1000)
+        .describe(
+          'Most connections of one address (an IPv6 /64 counts as one) per worker; more are cut at once. Those of `trustedProxies` are not counted. 0 is no limit.',
+        ),
       exchanges: z
         .int()
         .min(1)

@@ -1,5 +1,5 @@
 import { AggregatorRegistry, collectDefaultMetrics, type Metric, Registry } from 'prom-client'
-import type { ErrorCode } from '../errors.ts'
+import { type ErrorCode, errors } from '../errors.ts'
 import { createCounters } from './counters.ts'
 import { type Family, histogramSamples, type Sample, type Sum, sumUp } from './exchange-families.ts'
 import type { ExchangeRecord } from './exchange-record.ts'
@@ -73,7 +73,10 @@ export function recordOverload(reason: 'exchanges' | 'tunnels' | 'delay'): void 
   overloads.add(reason)
 }
 
-/** What a parser refused before there was a request. `code`: of Node's error, such as `HPE_HEADER_OVERFLOW`. */
+/**
+ * What was refused before there was a request. `code`: of Node's error, such as `HPE_HEADER_OVERFLOW`, or ours, such as
+ * `TOO_MANY_CONNECTIONS`.
+ */
 export function recordClientError(entrypoint: string, code: string | undefined): void {
   clientErrors.add(entrypoint, clientErrorCode(code))
 }
@@ -339,7 +342,8 @@ function isCounting(type: unknown): boolean {
   return type === 'counter' || type === 'histogram'
 }
 
-/** Node has about 40 such codes. Anything that does not look like one is `OTHER`. */
-function clientErrorCode(code: string | undefined): string {
-  return code !== undefined && /^(HPE|ERR|E)_?[A-Z0-9_]{2,48}$/.test(code) ? code : 'OTHER'
+/** Node has about 40 such codes, we have a few, and those of the catalogue. Anything else is `OTHER`. */
+function clientErrorCode(code = ''): string {
+  const known = /^(HPE|ERR|E|H2|PROXY|TOO)_?[A-Z0-9_]{2,48}$/.test(code) || Object.hasOwn(errors, code)
+  return known ? code : 'OTHER'
 }
