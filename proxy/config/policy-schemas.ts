@@ -239,6 +239,22 @@ const securityHeaders = short(
       .enum(['isolate', 'same-site', 'any'])
       .default('same-site')
       .describe('Cross-Origin-*-Policy: `any` lets other sites embed, `isolate` also sets COEP.'),
+    permissionsPolicy: z
+      .record(
+        z.string().regex(/^[a-z-]+$/, 'is not the name of a browser feature, such as camera'),
+        z.array(
+          z
+            .string()
+            .regex(
+              /^(self|\*|https?:\/\/[^\s"\\/]+)$/,
+              'is not `self`, `*` or an origin, such as https://app.example.com',
+            ),
+        ),
+      )
+      .optional()
+      .describe(
+        'Who may use which feature of the browser: `{ camera: [], geolocation: [self] }` denies the camera to all.',
+      ),
     override: z.boolean().default(true).describe('Whether ours replace what the upstream sent.'),
     mode: z.literal('enforce').default('enforce'),
   }),
