@@ -24,7 +24,7 @@ export interface Reply {
   readonly body: Buffer
 }
 
-const patience = 30_000
+const patience = 60_000
 
 export function openDoors({ port, ca }: { port: number; ca: string }): Doors {
   const tls = { ca, servername: 'localhost' }

@@ -17,7 +17,7 @@ export const eventStreams: readonly Kind[] = [
         path: `/events/events/${count}/${every}`,
         // Who leaves early does so in the midst of the stream.
         heard: (text) => text.split('\n\n').length > most && left.abort(),
-        signal: AbortSignal.any([left.signal, AbortSignal.timeout(30_000)]),
+        signal: AbortSignal.any([left.signal, AbortSignal.timeout(60_000)]),
       }).catch((error) => {
         if (!left.signal.aborted) throw error
       })

@@ -19,7 +19,7 @@ export const tunnels: readonly Kind[] = [
         ca: gatehouse.ca,
         servername: 'localhost',
         headers: { host: 'localhost' },
-        handshakeTimeout: 30_000,
+        handshakeTimeout: 60_000,
       }
       const socket = new WebSocket(`wss://127.0.0.1:${gatehouse.https}/tunnel`, options)
       socket.on('error', () => {})
