@@ -7,6 +7,7 @@ const floors = [
   ['errors.ts', 'address.ts', 'observability/', 'config/', 'upstreams/', 'tls/'],
   ['request/'],
   ['gatehouse.ts', 'extension.ts'],
+  ['rehearsal/'],
   ['admin/'],
   ['cluster/'],
   ['cli/'],

@@ -26,12 +26,13 @@ const jsonOption = (): Option => new Option('--json', 'answer as JSON')
 command('serve', 'serve routes.yaml until stopped; a change of the file is live within a second')
   .addOption(fileOption())
   .option('--no-first-start', 'make no missing password files and keys')
+  .option('--skip-tests', 'start although tests in routes.test.yaml fail')
   .addOption(jsonOption())
-  .action(async ({ file, firstStart, json = false }) => {
+  .action(async ({ file, firstStart, skipTests = false, json = false }) => {
     const { forkAhead } = await import('./cluster/fork.ts')
     forkAhead()
     const { runServe } = await import('./cli/serve.ts')
-    process.exit(await runServe({ file, firstStart, json }, io))
+    process.exit(await runServe({ file, firstStart, skipTests, json }, io))
   })
 
 command('check', 'name every mistake of routes.yaml, and what is surely not meant')
@@ -58,6 +59,17 @@ command('explain', 'say what would become of a request: its route, each verdict,
     const { runExplain } = await import('./cli/explain.ts')
     const [url = '', method = 'GET'] = request.reverse()
     process.exitCode = await runExplain({ method, url, headers: header, http2, upgrade, json, ...args }, io)
+  })
+
+command('test', 'run the tests beside a route table, as every reload does before it puts the table in force')
+  .argument('[file]', 'the route table; the same as --file')
+  .addOption(fileOption())
+  .option('--tests <file>', 'the tests, if they are not in routes.test.yaml beside it')
+  .addOption(new Option('--format <name>', 'how to answer').choices(['text', 'tap', 'junit']).default('text'))
+  .addOption(jsonOption())
+  .action(async (named, { file, tests, format, json = false }) => {
+    const { runTest } = await import('./cli/test.ts')
+    process.exitCode = await runTest({ file: named ?? file, tests, format: json ? 'json' : format }, io)
   })
 
 command('schema', 'print the JSON Schema of routes.yaml, which editors read')
