@@ -1,4 +1,4 @@
-import { Command, CommanderError, Option } from 'commander'
+import { Argument, Command, CommanderError, Option } from 'commander'
 import { version } from './cluster/version.ts'
 
 /**
@@ -61,6 +61,20 @@ command('explain', 'say what would become of a request: its route, each verdict,
     process.exitCode = await runExplain({ method, url, headers: header, http2, upgrade, json, ...args }, io)
   })
 
+command(
+  'plan',
+  'say what another route table would change: what it says, and what requests of the log would get',
+)
+  .argument('<candidate>', 'the route table that might come')
+  .addOption(fileOption())
+  .option('--log <file>', 'an access log to try it on; may be repeated', gather, [])
+  .option('--last <number>', 'how many requests of the log, from its end', '100000')
+  .addOption(jsonOption())
+  .action(async (candidate, { file, log, last, json = false }) => {
+    const { runPlan } = await import('./cli/plan.ts')
+    process.exitCode = await runPlan({ candidate, file, logs: log, last: Number(last), json }, io)
+  })
+
 command('test', 'run the tests beside a route table, as every reload does before it puts the table in force')
   .argument('[file]', 'the route table; the same as --file')
   .addOption(fileOption())
@@ -90,6 +104,31 @@ command('upstreams', 'show each target of the running Gatehouse: its health, lea
     process.exitCode = await runUpstreams({ file, admin, json }, io)
   })
 
+command('why', 'show the last decisions about one client, and what would mend them')
+  .argument('[address]', 'address of the client; without one, the last decisions about anybody')
+  .option('--refused', 'only what was not let pass')
+  .addOption(
+    new Option('--as <form>', 'show the last request as a command or a test').choices(['curl', 'test']),
+  )
+  .addOption(fileOption())
+  .option('--admin <url>', 'the admin listener, if routes.yaml does not say: http://127.0.0.1:9901')
+  .addOption(jsonOption())
+  .action(async (client, { refused = false, as, file, admin, json = false }) => {
+    const { runWhy } = await import('./cli/why.ts')
+    process.exitCode = await runWhy({ client, refused, as, file, admin, json }, io)
+  })
+
+command('observed', 'show whom policies in observe mode would have refused, from the access log')
+  .argument('[policy]', 'closed-site.allow, or closed-site for all of a route')
+  .option('--since <duration>', 'how far back', '24h')
+  .option('--log <file>', 'an access log; may be repeated', gather, [])
+  .addOption(fileOption())
+  .addOption(jsonOption())
+  .action(async (policy, { since, log, file, json = false }) => {
+    const { runObserved } = await import('./cli/observed.ts')
+    process.exitCode = await runObserved({ policy, since, logs: log, file, json }, io)
+  })
+
 command('token', 'make the token by which a service announces itself, or revoke one')
   .option('-u, --upstream <name>', 'an upstream that it may fill; may be repeated', gather, [])
   .option('--ttl <duration>', 'how long it holds', '90d')
@@ -109,6 +148,13 @@ command('hash', 'make a line for the password file of `basicAuth`; the password 
   .action(async (user, options) => {
     const { runHash } = await import('./cli/hash.ts')
     process.exitCode = await runHash({ user, ...options }, process)
+  })
+
+command('completion', 'print what completes this command in a shell: eval "$(gatehouse completion bash)"')
+  .addArgument(new Argument('<shell>', 'the shell').choices(['bash', 'zsh']))
+  .action(async (shell) => {
+    const { completionFor } = await import('./cli/completion.ts')
+    io.out(completionFor(shell, program))
   })
 
 try {

@@ -94,7 +94,11 @@ const readOnly: RequestHandler = (request, response, next) => {
 }
 
 function answering(endpoint: Endpoint, source: AdminSource): RequestHandler {
-  return async (_, response) => send(response, await endpoint.answer(source))
+  return async (request, response) => {
+    const mark = request.url.indexOf('?')
+    const query = new URLSearchParams(mark === -1 ? '' : request.url.slice(mark))
+    send(response, await endpoint.answer(source, query))
+  }
 }
 
 /** The four parameters are what tells Express that it is for errors. What went wrong goes to the log alone. */

@@ -1,3 +1,4 @@
+import type { RecentDecision } from '../observability/recent-decisions.ts'
 import type { Registration } from './registration.ts'
 import type { RouteSummary } from './route-summary.ts'
 import type { TargetReport } from './upstream-report.ts'
@@ -11,6 +12,10 @@ export interface AdminSource {
   readiness(): Readiness | Promise<Readiness>
   routes(): readonly RouteSummary[] | Promise<readonly RouteSummary[]>
   upstreams(): readonly TargetReport[] | Promise<readonly TargetReport[]>
+  /** Open tunnels, by route. */
+  tunnels(): Promise<Readonly<Record<string, number>>>
+  /** What was decided a while ago about one client, or about all: the newest first. */
+  decisions(client: string | undefined, most: number): Promise<readonly RecentDecision[]>
   /** Where services announce themselves. */
   readonly registration?: Registration
   certificates(): readonly CertificateSummary[] | Promise<readonly CertificateSummary[]>

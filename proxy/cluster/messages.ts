@@ -2,6 +2,7 @@ import type { RouteSummary } from '../admin/route-summary.ts'
 import type { TargetUse } from '../admin/upstream-report.ts'
 import type { ConfigProblem } from '../config/loaded.ts'
 import type { MetricsJson } from '../observability/metrics.ts'
+import type { RecentDecision } from '../observability/recent-decisions.ts'
 import type { TargetNews } from '../upstreams/leases/news.ts'
 import type { KeptSettings } from './kept-settings.ts'
 
@@ -65,6 +66,10 @@ export interface Questions {
   metrics: { ask: Nothing; answer: MetricsJson }
   routes: { ask: Nothing; answer: readonly RouteSummary[] }
   targets: { ask: Nothing; answer: readonly TargetUse[] }
+  /** Open tunnels, by route. */
+  tunnels: { ask: Nothing; answer: Readonly<Record<string, number>> }
+  /** The last decisions about one client, or about all. */
+  decisions: { ask: { client?: string; most: number }; answer: readonly RecentDecision[] }
   /** Take nothing new, let requests end for that many milliseconds, and then end. */
   stop: { ask: { deadline: number }; answer: Nothing }
 }

@@ -108,6 +108,8 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
         metrics: async () => renderMetrics([await metricsJson(), ...(await workers.metrics())]),
         routes: workers.routes,
         upstreams: async () => reportTargets(registrar.register.targets(), await workers.targets()),
+        tunnels: workers.tunnels,
+        decisions: workers.decisions,
         registration: registrar.registration,
         certificates: () => summariseCertificates(certificates?.list() ?? []),
         readiness: () =>
