@@ -20,7 +20,8 @@ const engines = {
   '@node-rs/bcrypt': ['request/policies/password-hash.ts'],
   'apache-md5': ['request/policies/apr1.ts'],
   chokidar: ['tls/watch-files.ts'],
-  commander: ['main.ts'],
+  // The commands, and what completes them.
+  commander: ['main.ts', 'cli/completion.ts'],
   // The admin listener's app, the router of every path, and the one runner of users' middleware.
   express: ['admin/server.ts', 'request/build-route.ts', 'request/middleware.ts'],
   'express-rate-limit': ['request/policies/rate-limit.ts'],

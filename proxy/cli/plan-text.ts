@@ -1,7 +1,23 @@
 import { styleText } from 'node:util'
+import type { ConfigProblem } from '../config/loaded.ts'
 import { formatProblem } from '../config/problem.ts'
+import type { Difference } from '../rehearsal/difference.ts'
 import type { Replay } from '../rehearsal/replay.ts'
-import type { Plan } from './plan.ts'
+
+/** All that a change of routes.yaml would mean. */
+export interface Plan {
+  readonly file: string
+  readonly candidate: string
+  readonly differences: readonly Difference[]
+  readonly needRestart: readonly string[]
+  /** Routes whose open tunnels would end, and how many there are if a running Gatehouse could be asked. */
+  readonly endedTunnels: readonly { readonly route: string; readonly open: number | undefined }[]
+  /** What `check` says of the candidate and not of what is there: hosts that lose their certificate, for instance. */
+  readonly newWarnings: readonly ConfigProblem[]
+  /** Tests beside the candidate that it fails: it would not be put in force. */
+  readonly failingTests: readonly ConfigProblem[]
+  readonly replay: Replay
+}
 
 type Style = (format: Parameters<typeof styleText>[0], text: string) => string
 

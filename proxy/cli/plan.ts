@@ -3,18 +3,18 @@ import { readFile } from 'node:fs/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { keptSettings, withKept } from '../cluster/kept-settings.ts'
 import { loadConfig } from '../config/load.ts'
-import type { ConfigProblem, LoadedConfig } from '../config/loaded.ts'
+import type { LoadedConfig } from '../config/loaded.ts'
 import { formatProblem } from '../config/problem.ts'
 import { readSource } from '../config/source.ts'
 import { BuildError, type Gatehouse } from '../gatehouse.ts'
 import { accessLogFiles } from '../rehearsal/access-log-files.ts'
-import { type Difference, differenceOf } from '../rehearsal/difference.ts'
+import { differenceOf } from '../rehearsal/difference.ts'
 import { buildOffline } from '../rehearsal/offline.ts'
-import { type Replay, replay } from '../rehearsal/replay.ts'
+import { replay } from '../rehearsal/replay.ts'
 import { findFailingTests } from '../rehearsal/route-tests.ts'
 import { adminOf, askAdmin } from './admin-client.ts'
 import type { CommandOutput } from './explain.ts'
-import { planText } from './plan-text.ts'
+import { type Plan, planText } from './plan-text.ts'
 
 export interface PlanArguments {
   /** The route table that might come. */
@@ -25,21 +25,6 @@ export interface PlanArguments {
   readonly logs: readonly string[]
   readonly last: number
   readonly json: boolean
-}
-
-/** All that a change of routes.yaml would mean. */
-export interface Plan {
-  readonly file: string
-  readonly candidate: string
-  readonly differences: readonly Difference[]
-  readonly needRestart: readonly string[]
-  /** Routes whose open tunnels would end, and how many there are if a running Gatehouse could be asked. */
-  readonly endedTunnels: readonly { readonly route: string; readonly open: number | undefined }[]
-  /** What `check` says of the candidate and not of what is there: hosts that lose their certificate, for instance. */
-  readonly newWarnings: readonly ConfigProblem[]
-  /** Tests beside the candidate that it fails: it would not be put in force. */
-  readonly failingTests: readonly ConfigProblem[]
-  readonly replay: Replay
 }
 
 /**
