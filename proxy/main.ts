@@ -58,7 +58,10 @@ command('explain', 'say what would become of a request: its route, each verdict,
   .action(async (request: string[], { header, http2 = false, upgrade = false, json = false, ...args }) => {
     const { runExplain } = await import('./cli/explain.ts')
     const [url = '', method = 'GET'] = request.reverse()
-    process.exitCode = await runExplain({ method, url, headers: header, http2, upgrade, json, ...args }, io)
+    process.exitCode = await runExplain(
+      { method: method.toUpperCase(), url, headers: header, http2, upgrade, json, ...args },
+      io,
+    )
   })
 
 command(

@@ -1,3 +1,4 @@
+import { METHODS } from 'node:http'
 import { parseAddress } from '../address.ts'
 import type { LoadedConfig } from '../config/loaded.ts'
 import type { ClientRequest, ClientResponse, Incoming, Listener } from '../request/accept/incoming.ts'
@@ -31,10 +32,13 @@ export function incomingOf(args: SampleRequest, config: LoadedConfig): Incoming 
       `"${args.url}" is not an address; write it as a browser would, such as https://localhost:8443/open`,
     )
   const [, scheme = '', authority = '', target = ''] = found
+  // Over HTTP/1.1 the parser takes these and no others, and answers 400 before there is a request.
+  if (!args.http2 && !METHODS.includes(args.method))
+    throw new Error(`"${args.method}" is no method of HTTP/1.1; write one such as GET`)
   const listener = listenerFor(args, config, /s$/i.test(scheme), authority)
   const upgrade = args.upgrade || /^ws/i.test(scheme)
   const rawHeaders = args.http2 ? [':authority', authority] : ['Host', authority]
-  if (upgrade) rawHeaders.push('Connection', 'Upgrade', 'Upgrade', 'websocket')
+  if (upgrade) rawHeaders.push(...handshake)
   for (const line of args.headers) {
     const colon = line.indexOf(':')
     if (colon < 1) throw new Error(`the field "${line}" is not "Name: value"`)
@@ -44,7 +48,7 @@ export function incomingOf(args: SampleRequest, config: LoadedConfig): Incoming 
   for (let i = 0; i < rawHeaders.length; i += 2)
     headers[(rawHeaders[i] as string).toLowerCase()] = rawHeaders[i + 1] as string
   const request = {
-    method: args.method.toUpperCase(),
+    method: args.method,
     url: target === '' || target.startsWith('?') ? `/${target}` : target,
     rawHeaders,
     headers,
@@ -64,6 +68,18 @@ export function incomingOf(args: SampleRequest, config: LoadedConfig): Incoming 
     upgrade: upgrade ? ({} as Incoming['upgrade']) : undefined,
   }
 }
+
+/** What a browser sends besides, with the key of RFC 6455 §1.3. */
+const handshake = [
+  'Connection',
+  'Upgrade',
+  'Upgrade',
+  'websocket',
+  'Sec-WebSocket-Version',
+  '13',
+  'Sec-WebSocket-Key',
+  'dGhlIHNhbXBsZSBub25jZQ==',
+]
 
 /** The listener that a browser would reach with that address. */
 function listenerFor(
