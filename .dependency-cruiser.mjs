@@ -34,7 +34,7 @@ const engines = {
   'prom-client': ['observability/metrics.ts'],
   selfsigned: ['tls/self-signed.ts'],
   winston: ['observability/logger.ts'],
-  yaml: ['config/source.ts'],
+  yaml: ['config/source.ts', 'config/unclosed.ts'],
   // The language of the schemas, here and in users' extensions.
   zod: ['config/', 'extension.ts'],
 }

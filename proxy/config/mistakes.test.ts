@@ -686,7 +686,7 @@ const rows: Row[] = [
     'a quote that is not closed',
     'host: shop.example',
     'host: "shop.example',
-    ['20:26 is not YAML: Missing closing "quote'],
+    ['20:13 is not YAML: this " is not closed; write " at its end'],
   ],
   [
     'a tag',
