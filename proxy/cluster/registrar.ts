@@ -17,6 +17,9 @@ export interface RegistrarSettings {
   readonly log: Logger
   own(): OwnAddresses
   tell(news: TargetNews): void
+  /** Tells the other proxies. */
+  happened?(event: RegisterEvent): void
+  isRevoked(token: string): boolean
 }
 
 /** The register with what surrounds it: the door for services, the audit log, the snapshot. */
@@ -30,7 +33,8 @@ export interface Registrar {
 }
 
 /** Answers when those are known again who were there before a restart. */
-export async function openRegistrar({ config, log, own, tell }: RegistrarSettings): Promise<Registrar> {
+export async function openRegistrar(settings: RegistrarSettings): Promise<Registrar> {
+  const { config, log, own, tell, isRevoked } = settings
   const { folder } = config
   let { upstreams } = config
   const audit = openLogFile(resolve(folder, registrationFiles.audit), {
@@ -40,9 +44,12 @@ export async function openRegistrar({ config, log, own, tell }: RegistrarSetting
   const write = (entry: object): void =>
     audit.write(`${JSON.stringify({ ts: new Date().toISOString(), ...entry })}\n`)
 
-  function changed({ event, lease, reason }: RegisterEvent): void {
-    const { upstream, key, id, url, state, weight, by } = lease
-    write({ event, upstream, key, id, url, state, weight, token: by, reason })
+  function changed(happened: RegisterEvent): void {
+    const { event, lease, reason } = happened
+    const { upstream, key, id, url, state, weight, by, via } = lease
+    // What was said to another proxy stands in its log.
+    if (via === undefined) write({ event, upstream, key, id, url, state, weight, token: by, reason })
+    settings.happened?.(happened)
     snapshot.touch()
     if (upstreams[upstream]?.keyed || (event !== 'registered' && event !== 'ended' && event !== 'left'))
       return
@@ -58,12 +65,17 @@ export async function openRegistrar({ config, log, own, tell }: RegistrarSetting
   })
   const registration = createRegistration({
     register,
-    judgeToken: createTokenGate({ folder, onTrouble: (sentence) => log.error(sentence) }),
+    judgeToken: createTokenGate({ folder, isRevoked, onTrouble: (sentence) => log.error(sentence) }),
     refused: ({ place, by, reason }) => write({ event: 'refused', ...place, token: by, reason }),
   })
   setLeaseSource(function* () {
-    for (const { upstream, key, url, renewedAt, ttl } of register.leases())
-      yield { service: upstream, url: key === undefined ? url : undefined, expiresAt: renewedAt + ttl }
+    for (const { upstream, key, url, renewedAt, ttl, via } of register.leases())
+      yield {
+        service: upstream,
+        url: key === undefined ? url : undefined,
+        // Another proxy knows.
+        expiresAt: via === undefined ? renewedAt + ttl : undefined,
+      }
   })
   await register.restore(await snapshot.read())
   return {

@@ -61,6 +61,12 @@ export interface Register {
   refused(name: string, reason: string): void
   /** After a reload. Leases that it does not allow any more end. */
   configure(upstreams: Upstreams): Promise<void>
+  /** What other proxies say of the leases that they hold. What this one does not allow is not taken up. */
+  adopt(leases: Iterable<Lease & { via: string }>): Promise<void>
+  /** Another proxy says that they have ended. */
+  release(name: string, reason: string): void
+  /** Another proxy is gone, and with it those who spoke to it, unless they speak up or answer. */
+  orphan(via: string): void
   /** Leases of before a restart. */
   restore(leases: Iterable<Lease>): Promise<void>
   /** Everything, for a worker that starts. */
@@ -223,6 +229,12 @@ export function createRegister(settings: RegisterSettings): Register {
         else if (isNew(lease.upstream)) watch(name, standings.get(name) as Standing)
       }
     },
+    async adopt(told) {
+      for (const lease of told)
+        if (leases.size < mostLeases && !(await findFault(lease, lease.url))) leases.adopt(lease)
+    },
+    release: (name, reason) => void leases.remove(name, 'ended', reason),
+    orphan: leases.orphan,
     async restore(restored) {
       const good: Lease[] = []
       for (const lease of restored) if (!(await findFault(lease, lease.url))) good.push(lease)
