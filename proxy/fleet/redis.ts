@@ -49,15 +49,16 @@ export async function openRedis(settings: RedisSettings): Promise<Redis> {
   let reason: string | undefined = 'not reached yet'
   let closed = false
 
-  function turn(isThere: boolean, why?: string): void {
-    reason = isThere ? undefined : (why ?? reason)
+  function turn(isThere: boolean): void {
+    if (isThere) reason = undefined
+    else if (there) reason = 'the connection was closed'
     if (isThere === there || closed) return
     there = isThere
     changed(there)
   }
 
   asking.on('ready', () => turn(true))
-  asking.on('close', () => turn(false, 'the connection was closed'))
+  asking.on('close', () => turn(false))
   asking.on('error', (error: Error) => {
     if (!there) reason = error.message
   })
