@@ -62,9 +62,12 @@ function mentionsOf(
     if (file !== undefined)
       mentions.push({ path: ['listeners', name, 'clientCertificates', 'ca'], file, kind: 'file' })
   }
-  for (const [name, { tls }] of Object.entries(config.upstreams))
+  for (const [name, { tls, sticky }] of Object.entries(config.upstreams)) {
     if (tls.ca !== undefined)
       mentions.push({ path: ['upstreams', name, 'tls', 'ca'], file: tls.ca, kind: 'file' })
+    if (sticky !== undefined)
+      mentions.push({ path: ['upstreams', name, 'sticky', 'key'], file: sticky.key, kind: 'file' })
+  }
   for (const [path, file] of [
     [['redis', 'password'], config.redis?.password],
     [['redis', 'sentinels', 'password'], config.redis?.sentinels?.password],
