@@ -1,3 +1,4 @@
+import type { Followers } from './followers.ts'
 import type { Registration } from './registration.ts'
 import type { RouteSummary } from './route-summary.ts'
 import type { TargetReport } from './upstream-report.ts'
@@ -13,6 +14,8 @@ export interface AdminSource {
   upstreams(): readonly TargetReport[] | Promise<readonly TargetReport[]>
   /** Where services announce themselves. */
   readonly registration?: Registration
+  /** Who hears of targets as they change. */
+  readonly followers?: Followers
   certificates(): readonly CertificateSummary[] | Promise<readonly CertificateSummary[]>
 }
 

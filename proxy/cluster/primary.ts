@@ -113,6 +113,7 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
     }),
   })
 
+  const reports = async () => reportTargets(registrar.register.targets(), await workers.targets())
   let admin: Admin | undefined
   let ports = configuredPorts(config)
   const registrar = await openRegistrar({
@@ -120,6 +121,7 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
     log,
     own: () => ownAddresses(ports, admin?.url),
     tell: (news) => workers.tellTargets(news),
+    reports,
     happened: fleet?.happened,
     isRevoked: (token) => revoked().has(token) || (fleet?.isRevoked(token) ?? false),
   })
@@ -131,8 +133,9 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
         version,
         metrics: async () => renderMetrics([await metricsJson(), ...(await workers.metrics())]),
         routes: workers.routes,
-        upstreams: async () => reportTargets(registrar.register.targets(), await workers.targets()),
+        upstreams: reports,
         registration: registrar.registration,
+        followers: registrar.followers,
         certificates: () => summariseCertificates(certificates?.list() ?? []),
         readiness: () =>
           readinessOf({

@@ -1,6 +1,8 @@
 import { resolve } from 'node:path'
+import { createFollowers, type Followers } from '../admin/followers.ts'
 import { createRegistration, type Registration } from '../admin/registration.ts'
 import { createTokenGate } from '../admin/registration-token.ts'
+import type { TargetReport } from '../admin/upstream-report.ts'
 import type { LoadedConfig } from '../config/loaded.ts'
 import { registrationFiles } from '../config/registration-files.ts'
 import { openLogFile } from '../observability/log-file.ts'
@@ -11,12 +13,15 @@ import type { TargetNews } from '../upstreams/leases/news.ts'
 import { showPlace } from '../upstreams/leases/place.ts'
 import { createRegister, type Register, type RegisterEvent } from '../upstreams/leases/register.ts'
 import { createSnapshot } from '../upstreams/leases/snapshot.ts'
+import { toldOf } from '../upstreams/leases/standing.ts'
 
 export interface RegistrarSettings {
   readonly config: LoadedConfig
   readonly log: Logger
   own(): OwnAddresses
   tell(news: TargetNews): void
+  /** For followers that ask again and again. */
+  reports(): Promise<readonly TargetReport[]>
   /** Tells the other proxies. */
   happened?(event: RegisterEvent): void
   isRevoked(token: string): boolean
@@ -26,6 +31,7 @@ export interface RegistrarSettings {
 export interface Registrar {
   readonly register: Register
   readonly registration: Registration
+  readonly followers: Followers
   /** Leased upstreams with nobody there. Of keyed ones nobody is waited for. */
   waiting(): string[]
   configure(config: LoadedConfig): Promise<void>
@@ -57,7 +63,21 @@ export async function openRegistrar(settings: RegistrarSettings): Promise<Regist
     else log.warn(`${showPlace(lease)} is gone`, { url, reason })
   }
 
-  const register = createRegister({ upstreams, folder, own, tell, changed })
+  const register = createRegister({
+    upstreams,
+    folder,
+    own,
+    tell(news) {
+      tell(news)
+      followers.tell(news)
+    },
+    changed,
+  })
+  const followers = createFollowers({
+    sequence: register.sequence,
+    whole: () => Array.from(register.targets(), toldOf),
+    reports: settings.reports,
+  })
   const snapshot = createSnapshot({
     file: resolve(folder, registrationFiles.snapshot),
     leases: register.leases,
@@ -81,6 +101,7 @@ export async function openRegistrar(settings: RegistrarSettings): Promise<Regist
   return {
     register,
     registration,
+    followers,
     waiting() {
       const there = new Set<string>()
       for (const { place, answers } of register.targets()) if (answers) there.add(place.upstream)
@@ -95,6 +116,7 @@ export async function openRegistrar(settings: RegistrarSettings): Promise<Regist
     },
     async close() {
       register.close()
+      followers.close()
       await Promise.all([snapshot.close(), audit.close()])
     },
   }

@@ -69,6 +69,8 @@ export interface Register {
   orphan(via: string): void
   /** Leases of before a restart. */
   restore(leases: Iterable<Lease>): Promise<void>
+  /** Of the last news. */
+  sequence(): number
   /** Everything, for a worker that starts. */
   whole(): TargetNews
   targets(): Iterable<Standing>
@@ -84,7 +86,8 @@ const mostLeases = 50_000
 export function createRegister(settings: RegisterSettings): Register {
   const { folder, own, tell, changed, now = Date.now } = settings
   const standings = new Map<string, Standing>()
-  const feed = createFeed(tell)
+  // Its numbers are greater than those of every process before, for who asks what is new since one of them.
+  const feed = createFeed(tell, now())
   const checks = createChecks({ found })
   const leases = createLeases({ now, changed: follow })
   const sweeper = setInterval(leases.sweep, sweepEvery).unref()
@@ -240,6 +243,7 @@ export function createRegister(settings: RegisterSettings): Register {
       for (const lease of restored) if (!(await findFault(lease, lease.url))) good.push(lease)
       leases.restore(good)
     },
+    sequence: feed.sequence,
     whole: feed.whole,
     targets: () => standings.values(),
     leases: leases.all,
