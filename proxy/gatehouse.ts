@@ -145,12 +145,12 @@ function build(
   admission: Admission,
   previous?: Upstreams,
 ): Built {
+  const { env, limits, onBackgroundError, targets } = surroundings
   const upstreams = createUpstreams(
     config.upstreams,
-    { folder: config.folder, source: surroundings.targets },
+    { folder: config.folder, env, source: targets },
     previous,
   )
-  const { env, limits, onBackgroundError } = surroundings
   const problems: ConfigProblem[] = []
   const routes = config.routes.flatMap((route) => {
     try {

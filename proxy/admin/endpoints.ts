@@ -38,7 +38,7 @@ export const endpoints: readonly Endpoint[] = [
   },
   {
     path: '/v1/upstreams',
-    title: 'Targets: who has announced itself, and how each of them is',
+    title: 'Targets: who has announced itself, and how each of them is; to follow them, as an event stream',
     answer: async (source) => json({ targets: await source.upstreams() }),
   },
   {

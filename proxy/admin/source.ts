@@ -1,4 +1,5 @@
 import type { RecentDecision } from '../observability/recent-decisions.ts'
+import type { Followers } from './followers.ts'
 import type { Registration } from './registration.ts'
 import type { RouteSummary } from './route-summary.ts'
 import type { TargetReport } from './upstream-report.ts'
@@ -18,6 +19,8 @@ export interface AdminSource {
   decisions(client: string | undefined, most: number): Promise<readonly RecentDecision[]>
   /** Where services announce themselves. */
   readonly registration?: Registration
+  /** Who hears of targets as they change. */
+  readonly followers?: Followers
   certificates(): readonly CertificateSummary[] | Promise<readonly CertificateSummary[]>
 }
 

@@ -37,7 +37,7 @@ function tableOf(targets: readonly TargetReport[]): string {
     target.url,
     target.health,
     String(target.inFlight),
-    target.lease ? `${seconds(target.lease.sinceHeartbeatMs)} of ${seconds(target.lease.ttlMs)}` : 'fixed',
+    heartbeatOf(target),
     target.lease ? seconds(target.lease.ageMs) : '',
     target.reason ?? target.lastError ?? '',
   ])
@@ -54,6 +54,14 @@ function tableOf(targets: readonly TargetReport[]): string {
         .trimEnd(),
     )
     .join('\n')
+}
+
+function heartbeatOf({ lease }: TargetReport): string {
+  if (lease === undefined) return 'fixed'
+  const { sinceHeartbeatMs, ttlMs } = lease
+  return sinceHeartbeatMs === undefined
+    ? 'by another proxy'
+    : `${seconds(sinceHeartbeatMs)} of ${seconds(ttlMs)}`
 }
 
 function seconds(ms: number): string {

@@ -51,7 +51,7 @@ export interface StartOrder {
   readonly targets: TargetNews
   /** Where the admin listener is, as no lease may lead there: `http://127.0.0.1:9901` or `unix:/path`. */
   readonly admin: string
-  /** Whether limits are counted by the primary. One worker counts for itself. */
+  /** Whether limits are counted by the primary. One worker alone counts for itself. */
   readonly sharedLimits: boolean
 }
 
@@ -106,8 +106,8 @@ export interface AnswerMessage {
 /** Counts of one turn of the event loop, one column each: an object per count would cost as much as the count. */
 export interface CountsQuestion {
   readonly id: number
-  /** The stores that are asked, as name and window in milliseconds. */
-  readonly stores: readonly (readonly [name: string, windowMs: number])[]
+  /** The stores that are asked, as name, window in milliseconds, and limit. */
+  readonly stores: readonly (readonly [name: string, windowMs: number, limit: number | undefined])[]
   /** For each count: which store, and the key. */
   readonly store: readonly number[]
   readonly key: readonly string[]

@@ -1,11 +1,19 @@
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
+import { followRevokedTokens } from '../admin/revoked-tokens.ts'
 import { type Admin, openAdmin } from '../admin/server.ts'
 import { reportTargets } from '../admin/upstream-report.ts'
 import type { LoadedConfig } from '../config/loaded.ts'
 import { watchConfig } from '../config/watch.ts'
+import { type Fleet, openFleet } from '../fleet/fleet.ts'
 import type { Logger } from '../observability/logger.ts'
-import { metricsJson, recordReload, renderMetrics, startProcessMetrics } from '../observability/metrics.ts'
+import {
+  metricsJson,
+  recordReload,
+  renderMetrics,
+  setFleetSource,
+  startProcessMetrics,
+} from '../observability/metrics.ts'
 import { memoryLimits } from '../request/policies/rate-limit.ts'
 import { rotateTicketKeys } from '../tls/ticket-keys.ts'
 import { openCertificates, summariseCertificates } from './certificates.ts'
@@ -76,9 +84,22 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
   })
   const tickets = rotateTicketKeys((keys) => workers.setTicketKeys(keys))
   const kept = keptSettings(config)
+  const revoked = followRevokedTokens(config.folder, (sentence) => log.error(sentence))
+  const fleet: Fleet | undefined =
+    config.redis &&
+    (await openFleet({
+      config: config.redis,
+      folder: config.folder,
+      env,
+      log,
+      register: () => registrar.register,
+      revoked,
+      adoptTicketKeys: tickets.adopt,
+    }))
+  if (fleet) setFleetSource(() => fleet.state)
   const workers = createWorkers({
     count: wanted,
-    limits: memoryLimits(),
+    limits: fleet?.limits ?? memoryLimits(),
     refused: (target, reason) => registrar.register.refused(target, reason),
     log,
     order: () => ({
@@ -88,10 +109,11 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
       ticketKeys: tickets.current().toString('base64'),
       targets: registrar.register.whole(),
       admin: admin?.url ?? '',
-      sharedLimits: wanted > 1,
+      sharedLimits: wanted > 1 || fleet !== undefined,
     }),
   })
 
+  const reports = async () => reportTargets(registrar.register.targets(), await workers.targets())
   let admin: Admin | undefined
   let ports = configuredPorts(config)
   const registrar = await openRegistrar({
@@ -99,7 +121,11 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
     log,
     own: () => ownAddresses(ports, admin?.url),
     tell: (news) => workers.tellTargets(news),
+    reports,
+    happened: fleet?.happened,
+    isRevoked: (token) => revoked().has(token) || (fleet?.isRevoked(token) ?? false),
   })
+  await fleet?.start()
   try {
     admin = await openAdmin({
       ...placeOf(config),
@@ -107,10 +133,11 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
         version,
         metrics: async () => renderMetrics([await metricsJson(), ...(await workers.metrics())]),
         routes: workers.routes,
-        upstreams: async () => reportTargets(registrar.register.targets(), await workers.targets()),
+        upstreams: reports,
         tunnels: workers.tunnels,
         decisions: workers.decisions,
         registration: registrar.registration,
+        followers: registrar.followers,
         certificates: () => summariseCertificates(certificates?.list() ?? []),
         readiness: () =>
           readinessOf({
@@ -119,7 +146,7 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
             refused: reloader.refused,
             closedRoutes,
             waiting: registrar.waiting(),
-            certificates: certificates?.warnings() ?? [],
+            troubles: [...(certificates?.warnings() ?? []), ...(fleet?.troubles() ?? [])],
           }),
       },
     })
@@ -142,6 +169,7 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
         phase = 'stopping'
         unwatch()
         tickets.stop()
+        fleet?.close()
         await workers.stop(reloader.running.config.limits.stop)
         await Promise.all([opened.close(), registrar.close(), certificates?.close()])
       },
@@ -150,6 +178,7 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
   } catch (error) {
     workers.kill()
     tickets.stop()
+    fleet?.close()
     await Promise.all([admin?.close(), registrar.close(), certificates?.close()])
     throw error
   }

@@ -64,8 +64,20 @@ export function setLeaseSource(given: () => Iterable<LeaseSample>): void {
 export interface LeaseSample {
   readonly service: string
   readonly url?: string
-  /** Unix ms. */
-  readonly expiresAt: number
+  /** Unix ms. Undefined: another proxy knows. */
+  readonly expiresAt?: number
+}
+
+/** Of the process that speaks to Redis, if there is one. */
+export function setFleetSource(given: () => FleetSample): void {
+  fleetSource = given
+}
+
+export interface FleetSample {
+  readonly there: boolean
+  /** Other proxies. */
+  readonly others: number
+  readonly counts: Readonly<Record<string, number>>
 }
 
 /** An exchange was refused because there is too much of this. */
@@ -157,6 +169,7 @@ const overloads = createCounters('reason')
 const reloads = createCounters('result')
 const heartbeats = createCounters('service', 'result')
 let leaseSource: (() => Iterable<LeaseSample>) | undefined
+let fleetSource: (() => FleetSample) | undefined
 let droppedLines = 0
 const lastReload: { successful?: number; succeededAt?: number; sha256?: string } = {}
 const build: { version?: string } = {}
@@ -210,6 +223,20 @@ gauge(
 )
 gauge('gatehouse_upstream_leases', 'Targets that are announced.', 'sum', () =>
   leaseCounts(leaseSource?.() ?? []),
+)
+gauge('gatehouse_redis_up', 'Whether Redis answers.', 'min', () =>
+  single(fleetSource && (fleetSource().there ? 1 : 0)),
+)
+gauge(
+  'gatehouse_fleet_proxies',
+  'Proxies of the fleet that this one heard of late, itself included.',
+  'max',
+  () => single(fleetSource && fleetSource().others + 1),
+)
+counter(
+  'gatehouse_limit_counts_total',
+  'Counts of rate limits in a fleet, by where: `redis`; `here`, because it is away; `known` to be past the limit.',
+  () => Object.entries(fleetSource?.().counts ?? {}).map(([by, value]) => ({ labels: { by }, value })),
 )
 gauge('gatehouse_open_connections', 'Connections of clients that are open.', 'sum', () =>
   Array.from(sources?.openConnections() ?? [], ({ entrypoint, protocol, count }) => ({
@@ -314,6 +341,7 @@ function declare(
 function expiries(leases: Iterable<LeaseSample>): Sample[] {
   const first = new Map<string, { service: string; url: string; expiresAt: number }>()
   for (const { service, url = '', expiresAt } of leases) {
+    if (expiresAt === undefined) continue
     const key = `${service} ${url}`
     const before = first.get(key)
     if (before === undefined || expiresAt < before.expiresAt) first.set(key, { service, url, expiresAt })
