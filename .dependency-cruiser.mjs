@@ -16,6 +16,7 @@ const floors = [
 
 /** The one place of proxy/ that may import each engine, so that replacing it is the change of one file. */
 const engines = {
+  'acme-client': ['tls/acme/authority.ts'],
   '@fastify/send': ['request/respond/files.ts'],
   '@node-rs/bcrypt': ['request/policies/password-hash.ts'],
   'apache-md5': ['request/policies/apr1.ts'],

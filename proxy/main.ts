@@ -132,6 +132,18 @@ command('observed', 'show whom policies in observe mode would have refused, from
     process.exitCode = await runObserved({ policy, since, logs: log, file, json }, io)
   })
 
+command(
+  'certs',
+  'show each certificate of the running Gatehouse: its names, its end, and why one cannot be got',
+)
+  .addOption(fileOption())
+  .option('--admin <url>', 'the admin listener, if routes.yaml does not say: http://127.0.0.1:9901')
+  .addOption(jsonOption())
+  .action(async ({ file, admin, json = false }) => {
+    const { runCerts } = await import('./cli/certs.ts')
+    process.exitCode = await runCerts({ file, admin, json }, io)
+  })
+
 command('token', 'make the token by which a service announces itself, or revoke one')
   .option('-u, --upstream <name>', 'an upstream that it may fill; may be repeated', gather, [])
   .option('--ttl <duration>', 'how long it holds', '90d')

@@ -69,6 +69,11 @@ export const endpoints: readonly Endpoint[] = [
           serial,
           not_after: new Date(notAfter).toISOString(),
         })),
+        automatic: source.automatic().map(({ notAfter, next, ...status }) => ({
+          ...status,
+          not_after: notAfter === undefined ? undefined : new Date(notAfter).toISOString(),
+          next: new Date(next).toISOString(),
+        })),
       })
     },
   },

@@ -18,6 +18,7 @@ const source: AdminSource = {
   readiness: () => ({ ready: true, reasons: [] }),
   routes: () => [],
   upstreams: () => [],
+  automatic: () => [],
   tunnels: async () => ({}),
   decisions: async () => [],
   certificates: () => [{ cn: 'localhost', sans: ['localhost'], serial: '01', notAfter: 1_800_000_000_000 }],

@@ -1,4 +1,5 @@
 import type { RecentDecision } from '../observability/recent-decisions.ts'
+import type { AutomaticStatus } from '../tls/acme/automatic.ts'
 import type { Followers } from './followers.ts'
 import type { Registration } from './registration.ts'
 import type { RouteSummary } from './route-summary.ts'
@@ -22,6 +23,8 @@ export interface AdminSource {
   /** Who hears of targets as they change. */
   readonly followers?: Followers
   certificates(): readonly CertificateSummary[] | Promise<readonly CertificateSummary[]>
+  /** How it is with certificates that are got by themselves. */
+  automatic(): readonly AutomaticStatus[]
 }
 
 export interface Readiness {

@@ -16,6 +16,7 @@ import {
 } from '../observability/metrics.ts'
 import { memoryLimits } from '../request/policies/rate-limit.ts'
 import { rotateTicketKeys } from '../tls/ticket-keys.ts'
+import { openAutomaticCertificates } from './automatic-certificates.ts'
 import { openCertificates, summariseCertificates } from './certificates.ts'
 import { keptSettings } from './kept-settings.ts'
 import type { ClosedRoute, Ports } from './messages.ts'
@@ -79,9 +80,11 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
       watchCertificates()
       closedRoutes = answer.closedRoutes
       await registrar.configure(next.config)
+      automatic.configure(next.config)
       return answer
     },
   })
+  const automatic = openAutomaticCertificates({ log, onFirst: () => void reloader.reload(true) })
   const tickets = rotateTicketKeys((keys) => workers.setTicketKeys(keys))
   const kept = keptSettings(config)
   const revoked = followRevokedTokens(config.folder, (sentence) => log.error(sentence))
@@ -139,6 +142,7 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
         registration: registrar.registration,
         followers: registrar.followers,
         certificates: () => summariseCertificates(certificates?.list() ?? []),
+        automatic: automatic.status,
         readiness: () =>
           readinessOf({
             phase,
@@ -146,7 +150,11 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
             refused: reloader.refused,
             closedRoutes,
             waiting: registrar.waiting(),
-            troubles: [...(certificates?.warnings() ?? []), ...(fleet?.troubles() ?? [])],
+            troubles: [
+              ...(certificates?.warnings() ?? []),
+              ...automatic.warnings(),
+              ...(fleet?.troubles() ?? []),
+            ],
           }),
       },
     })
@@ -155,6 +163,7 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
     ports = { ...ports, ...started.ports }
     phase = 'serving'
     recordReload('success', config.sha256)
+    automatic.configure(reloader.running.config)
     watchCertificates()
     const unwatch = watchConfig(config.file, () => void reloader.reload(false))
     const opened = admin
@@ -171,7 +180,7 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
         tickets.stop()
         fleet?.close()
         await workers.stop(reloader.running.config.limits.stop)
-        await Promise.all([opened.close(), registrar.close(), certificates?.close()])
+        await Promise.all([opened.close(), registrar.close(), certificates?.close(), automatic.close()])
       },
       kill: workers.kill,
     }

@@ -94,6 +94,11 @@ export function recordDroppedLines(lines: number): void {
   droppedLines += lines
 }
 
+/** Of a certificate, with an authority. */
+export function recordOrder(result: 'success' | 'failure'): void {
+  certificateOrders.add(result)
+}
+
 /** `sha256`: of the configuration that is running now. */
 export function recordReload(result: 'success' | 'failure', sha256?: string): void {
   reloads.add(result)
@@ -167,6 +172,7 @@ const retries = createCounters('service')
 const clientErrors = createCounters('entrypoint', 'code')
 const overloads = createCounters('reason')
 const reloads = createCounters('result')
+const certificateOrders = createCounters('result')
 const heartbeats = createCounters('service', 'result')
 let leaseSource: (() => Iterable<LeaseSample>) | undefined
 let fleetSource: (() => FleetSample) | undefined
@@ -292,6 +298,9 @@ gauge('gatehouse_tls_cert_not_after_timestamp_seconds', 'When a certificate ends
     labels: { cn, sans, serial },
     value: notAfter / 1000,
   })),
+)
+counter('gatehouse_tls_orders_total', 'Certificates that were ordered by ACME.', () =>
+  certificateOrders.samples(),
 )
 gauge('gatehouse_build_info', 'The version that runs.', 'max', () =>
   build.version === undefined
