@@ -39,5 +39,3 @@ export const acme = z.strictObject({
     .describe('How long before its end a certificate is renewed. Default: when a third of its life is left.'),
   storage: z.string().default('data/acme').describe('Folder of accounts, certificates and keys.'),
 })
-
-export type AcmeConfig = z.output<typeof acme>

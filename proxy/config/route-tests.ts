@@ -39,8 +39,6 @@ const routeTest = z.strictObject({
 
 const testFile = z.strictObject({ tests: z.array(routeTest) })
 
-export type Expectation = z.output<typeof expectation>
-
 /** One test with its place in the file. */
 export interface RouteTest extends Omit<z.output<typeof routeTest>, 'request' | 'name'> {
   /** The request where it has no name of its own. */

@@ -27,11 +27,6 @@ export function rehearsedHead(rehearsal: Rehearsal): RehearsedHead {
   return { status, headers: head.headers }
 }
 
-/** The error of the catalogue that the client would hear, if any. */
-export function errorOf({ unreadable, decision }: Rehearsal): keyof typeof errors | undefined {
-  return unreadable?.code ?? (decision?.outcome === 'deny' ? decision.code : undefined)
-}
-
 // --- internal ---
 
 function locationOf({ route, facts, decision }: Rehearsal): string | undefined {

@@ -54,7 +54,7 @@ export async function findFailingTests(
 }
 
 /** A test that failed, as every other mistake of a configuration is told. */
-export function problemsOf({ test, faults }: RouteTestResult): ConfigProblem[] {
+function problemsOf({ test, faults }: RouteTestResult): ConfigProblem[] {
   const { file, line, column, name } = test
   return faults.map((fault) => ({
     severity: 'error',
