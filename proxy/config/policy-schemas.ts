@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { fieldName } from './patterns.ts'
+import { fieldName, secret } from './patterns.ts'
 import { duration, network, size } from './units.ts'
 
 /**
@@ -11,12 +11,6 @@ const mode = z
   .enum(['enforce', 'observe'])
   .default('enforce')
   .describe('`observe` counts and logs what would be refused, and lets it pass.')
-
-/** A file path relative to routes.yaml, or `env:NAME`. A secret never stands in routes.yaml itself. */
-const secret = z
-  .string()
-  .regex(/^(env:[A-Za-z_][A-Za-z0-9_]*|(?!env:).+)$/, 'is neither a file nor env:NAME; write one of the two')
-  .describe('A file, or `env:NAME` for an environment variable. The secret itself never stands here.')
 
 const maintenance = short(
   z.boolean(),

@@ -64,8 +64,20 @@ export function setLeaseSource(given: () => Iterable<LeaseSample>): void {
 export interface LeaseSample {
   readonly service: string
   readonly url?: string
-  /** Unix ms. */
-  readonly expiresAt: number
+  /** Unix ms. Undefined: another proxy knows. */
+  readonly expiresAt?: number
+}
+
+/** Of the process that speaks to Redis, if there is one. */
+export function setFleetSource(given: () => FleetSample): void {
+  fleetSource = given
+}
+
+export interface FleetSample {
+  readonly there: boolean
+  /** Other proxies. */
+  readonly others: number
+  readonly counts: Readonly<Record<string, number>>
 }
 
 /** An exchange was refused because there is too much of this. */
@@ -83,6 +95,11 @@ export function recordClientError(entrypoint: string, code: string | undefined):
 
 export function recordDroppedLines(lines: number): void {
   droppedLines += lines
+}
+
+/** Of a certificate, with an authority. */
+export function recordOrder(result: 'success' | 'failure'): void {
+  certificateOrders.add(result)
 }
 
 /** `sha256`: of the configuration that is running now. */
@@ -158,8 +175,10 @@ const retries = createCounters('service')
 const clientErrors = createCounters('entrypoint', 'code')
 const overloads = createCounters('reason')
 const reloads = createCounters('result')
+const certificateOrders = createCounters('result')
 const heartbeats = createCounters('service', 'result')
 let leaseSource: (() => Iterable<LeaseSample>) | undefined
+let fleetSource: (() => FleetSample) | undefined
 let droppedLines = 0
 const lastReload: { successful?: number; succeededAt?: number; sha256?: string } = {}
 const build: { version?: string } = {}
@@ -213,6 +232,20 @@ gauge(
 )
 gauge('gatehouse_upstream_leases', 'Targets that are announced.', 'sum', () =>
   leaseCounts(leaseSource?.() ?? []),
+)
+gauge('gatehouse_redis_up', 'Whether Redis answers.', 'min', () =>
+  single(fleetSource && (fleetSource().there ? 1 : 0)),
+)
+gauge(
+  'gatehouse_fleet_proxies',
+  'Proxies of the fleet that this one heard of late, itself included.',
+  'max',
+  () => single(fleetSource && fleetSource().others + 1),
+)
+counter(
+  'gatehouse_limit_counts_total',
+  'Counts of rate limits in a fleet, by where: `redis`; `here`, because it is away; `known` to be past the limit.',
+  () => Object.entries(fleetSource?.().counts ?? {}).map(([by, value]) => ({ labels: { by }, value })),
 )
 gauge('gatehouse_open_connections', 'Connections of clients that are open.', 'sum', () =>
   Array.from(sources?.openConnections() ?? [], ({ entrypoint, protocol, count }) => ({
@@ -269,6 +302,9 @@ gauge('gatehouse_tls_cert_not_after_timestamp_seconds', 'When a certificate ends
     value: notAfter / 1000,
   })),
 )
+counter('gatehouse_tls_orders_total', 'Certificates that were ordered by ACME.', () =>
+  certificateOrders.samples(),
+)
 gauge('gatehouse_build_info', 'The version that runs.', 'max', () =>
   build.version === undefined
     ? []
@@ -317,6 +353,7 @@ function declare(
 function expiries(leases: Iterable<LeaseSample>): Sample[] {
   const first = new Map<string, { service: string; url: string; expiresAt: number }>()
   for (const { service, url = '', expiresAt } of leases) {
+    if (expiresAt === undefined) continue
     const key = `${service} ${url}`
     const before = first.get(key)
     if (before === undefined || expiresAt < before.expiresAt) first.set(key, { service, url, expiresAt })

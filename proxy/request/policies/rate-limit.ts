@@ -29,7 +29,7 @@ export function rateLimit(options: Options, context: PolicyContext): Policy {
     )
   const name = `${context.route}/rateLimit`
   const store = countDespiteFailure({
-    store: context.limits.storeFor(name, options.per),
+    store: context.limits.storeFor(name, options.per, options.limit),
     spare: () => spareLimits.storeFor(name, options.per),
     onFailure: (why) => context.onBackgroundError(`rateLimit of route ${context.route}: ${why}`),
   })
