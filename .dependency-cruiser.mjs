@@ -7,7 +7,7 @@ const floors = [
   ['errors.ts', 'address.ts', 'observability/', 'config/', 'upstreams/', 'tls/'],
   ['request/'],
   ['gatehouse.ts', 'extension.ts'],
-  ['rehearsal/'],
+  ['rehearsal/', 'import/'],
   ['admin/', 'fleet/'],
   ['cluster/'],
   ['cli/'],
@@ -36,7 +36,7 @@ const engines = {
   'prom-client': ['observability/metrics.ts'],
   selfsigned: ['tls/self-signed.ts'],
   winston: ['observability/logger.ts'],
-  yaml: ['config/source.ts', 'config/unclosed.ts'],
+  yaml: ['config/source.ts', 'config/unclosed.ts', 'import/imported.ts', 'cli/import.ts'],
   // The language of the schemas, here and in users' extensions.
   zod: ['config/', 'extension.ts'],
 }

@@ -89,6 +89,23 @@ command('test', 'run the tests beside a route table, as every reload does before
     process.exitCode = await runTest({ file: named ?? file, tests, format: json ? 'json' : format }, io)
   })
 
+command('import', 'read a site of nginx, a Caddyfile, Traefik or Apache, and write it as routes.yaml')
+  .argument('<file>', 'what is read')
+  .addOption(
+    new Option('--from <kind>', 'what it is, if it does not show').choices([
+      'nginx',
+      'caddy',
+      'traefik',
+      'apache',
+    ]),
+  )
+  .option('--out <file>', 'where to write; what exists is never written over')
+  .addOption(jsonOption())
+  .action(async (file, { from, out, json = false }) => {
+    const { runImport } = await import('./cli/import.ts')
+    process.exitCode = await runImport({ file, from, out, json }, io)
+  })
+
 command('schema', 'print the JSON Schema of routes.yaml, which editors read')
   .option('-f, --file <file>', 'a route table whose extensions are described, too')
   .option('--write [file]', 'write it to a file; without a name to the one that comes with Gatehouse')
