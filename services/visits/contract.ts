@@ -33,7 +33,7 @@ export const countAnswer = z
   .meta({ description: 'The visit has been counted.' })
 
 export const problem = z
-  .looseObject({
+  .object({
     title: z.string().meta({ description: 'A sentence that says what to do.' }),
     status: z.int().min(400).max(599),
     requestId: z.string().optional().meta({ description: 'Under which the logs have it.' }),

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { operations, schemas } from './contract.ts'
 
-/** The API in OpenAPI 3.1, whose schemas are plain JSON Schema. Addresses are those of the page that shows it. */
+/** The API in OpenAPI 3.1, whose schemas are plain JSON Schema. It names no server: it is the one that it comes from. */
 export function describeApi(): Record<string, unknown> {
   const paths: Record<string, Record<string, unknown>> = {}
   for (const [operationId, operation] of Object.entries(operations)) {
@@ -15,7 +15,6 @@ export function describeApi(): Record<string, unknown> {
       description: 'Counts visits, for those who sign in.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
-    servers: [{ url: '/', description: 'This server' }],
     tags: [{ name: 'visits', description: 'Sign in, authorize, and count.' }],
     paths,
     components: {

@@ -17,14 +17,14 @@ export function swagger(): Router {
     // Relative addresses of the page's files need the slash. Of a mounted router Express shows `/` in both cases.
     if (!request.originalUrl.split('?', 1)[0]?.endsWith('/'))
       return response.redirect(308, `${request.baseUrl}/`)
-    response.sendFile('index.html', { root: own })
+    response.sendFile('index.html', { root: own, cacheControl: false })
   })
   for (const [root, files] of [
     [own, ['page.css', 'page.js']],
     [bundled, ['swagger-ui.css', 'swagger-ui-bundle.js', 'favicon-32x32.png']],
   ] as const)
     for (const file of files)
-      router.get(`/${file}`, (_request, response) => response.sendFile(file, { root }))
+      router.get(`/${file}`, (_request, response) => response.sendFile(file, { root, cacheControl: false }))
   return router
 }
 

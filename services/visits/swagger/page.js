@@ -12,7 +12,6 @@ const ui = window.SwaggerUIBundle({
   presets: [window.SwaggerUIBundle.presets.apis],
   layout: 'BaseLayout',
   docExpansion: 'list',
-  deepLinking: true,
   defaultModelsExpandDepth: 0,
   // A token is gone with the page: what is stored in a browser is there for whoever sits down next.
   persistAuthorization: false,
@@ -28,3 +27,19 @@ function keepToken(response) {
   note.textContent = 'You are signed in for an hour: “Count a visit” sends your token.'
   return response
 }
+
+/** What Swagger UI leaves without a name, or out of reach of a keyboard, and how to mend it. */
+const mends = [
+  ['.body-param__text', 'aria-label', 'Request body'],
+  ['.body-param__example', 'tabindex', '0'],
+  ['.close-modal', 'aria-label', 'Close'],
+  ['[aria-label="Remove authorization"]', 'aria-label', 'Logout: remove authorization'],
+  ['pre.microlight', 'tabindex', '0'],
+  ['h3.opblock-tag', 'aria-level', '2'],
+  ['section.models > h4 > button', 'aria-label', 'Schemas'],
+]
+new MutationObserver(() => {
+  for (const [which, attribute, value] of mends)
+    for (const element of document.querySelectorAll(which))
+      if (element.getAttribute(attribute) !== value) element.setAttribute(attribute, value)
+}).observe(document.querySelector('#swagger'), { childList: true, subtree: true })
