@@ -89,6 +89,8 @@ export async function openJournal(
       }
       forgetRequests(requests)
     }
+    // At once, in the turn that found nothing waiting: whoever was answered just now may already bring the next visit.
+    writing = undefined
   }
 
   return {
@@ -98,9 +100,7 @@ export async function openJournal(
       const done = Promise.withResolvers<number>()
       requests.set(id, { number: done.promise, known: undefined, at: Date.now() })
       waiting.push({ id, done })
-      writing ??= write().finally(() => {
-        writing = undefined
-      })
+      writing ??= write()
       return done.promise
     },
     async close() {

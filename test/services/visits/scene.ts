@@ -21,7 +21,9 @@ export interface Scene {
   readonly secret: string
   readonly password: string
   service: Service
-  /** Starts it again, in the same folder, and waits until the proxy knows it. */
+  /** Those of the service that were asked for beside the usual ones. */
+  settings: NodeJS.ProcessEnv
+  /** Starts it, in place of the one that runs, and waits until the proxy knows it. */
   startService(env?: NodeJS.ProcessEnv): Promise<void>
   ask(path: string, ask?: Ask): Promise<Reply>
   /** The same over HTTP/2. Its connection is kept. */
@@ -60,6 +62,8 @@ export async function startScene(t: Teardown, env: NodeJS.ProcessEnv = {}): Prom
     secret: await readFile(join(folder, 'certs/visits.key'), 'utf8'),
     password: settings.FIRST_PASSWORD,
     async startService(more = {}) {
+      await scene.service?.stop()
+      scene.settings = more
       scene.service = startVisits(t, { cwd: folder, env: { ...settings, ...env, ...more } })
       await eventually(async () => (await scene.ask('/flask/api/ping')).status === 200, { timeout: 30_000 })
     },
