@@ -17,18 +17,21 @@ export function swagger(): Router {
     // Relative addresses of the page's files need the slash. Of a mounted router Express shows `/` in both cases.
     if (!request.originalUrl.split('?', 1)[0]?.endsWith('/'))
       return response.redirect(308, `${request.baseUrl}/`)
-    response.sendFile('index.html', { root: own, cacheControl: false })
+    response.sendFile('index.html', { root: own, ...sending })
   })
   for (const [root, files] of [
     [own, ['page.css', 'page.js']],
     [bundled, ['swagger-ui.css', 'swagger-ui-bundle.js', 'favicon-32x32.png']],
   ] as const)
     for (const file of files)
-      router.get(`/${file}`, (_request, response) => response.sendFile(file, { root, cacheControl: false }))
+      router.get(`/${file}`, (_request, response) => response.sendFile(file, { root, ...sending }))
   return router
 }
 
 // --- internal ---
+
+/** How long a file may be kept is said by routes.yaml. */
+const sending = { cacheControl: false }
 
 const own = fileURLToPath(new URL('swagger/', import.meta.url))
 const bundled = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'))

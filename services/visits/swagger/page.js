@@ -34,6 +34,7 @@ const mends = [
   ['.body-param__example', 'tabindex', '0'],
   ['.close-modal', 'aria-label', 'Close'],
   ['[aria-label="Remove authorization"]', 'aria-label', 'Logout: remove authorization'],
+  ['[aria-label="Apply credentials"]', 'aria-label', 'Authorize: apply credentials'],
   ['pre.microlight', 'tabindex', '0'],
   ['h3.opblock-tag', 'aria-level', '2'],
   ['section.models > h4 > button', 'aria-label', 'Schemas'],
