@@ -22,17 +22,17 @@ export const loginRequest = z
   })
   .meta({ description: 'Who signs in.' })
 
-export const loginAnswer = z
+const loginAnswer = z
   .object({ token: z.string().meta({ description: 'For `Authorization: Bearer`, for one hour.' }) })
   .meta({ description: 'A token.' })
 
-export const pingAnswer = z.object({ status: z.literal('ok') }).meta({ description: 'The service is there.' })
+const pingAnswer = z.object({ status: z.literal('ok') }).meta({ description: 'The service is there.' })
 
-export const countAnswer = z
+const countAnswer = z
   .object({ visits: z.int().min(1).meta({ description: 'Visits so far, this one included.' }) })
   .meta({ description: 'The visit has been counted.' })
 
-export const problem = z
+const problem = z
   .object({
     title: z.string().meta({ description: 'A sentence that says what to do.' }),
     status: z.int().min(400).max(599),

@@ -9,7 +9,7 @@ import { NotAnswered, type RedisLine } from './redis-line.ts'
  * whichever names it tries. A name that does not exist is counted like one that does. A login counts as wrong until it
  * has turned out right, so that tries at the same time do not all slip through.
  */
-export const wrongLogins = { perAddress: 10, perName: 20, minutes: 15 } as const
+const wrongLogins = { perAddress: 10, perName: 20, minutes: 15 } as const
 
 /** Middleware for a request whose body has been read: it throws a 429. In Redis, processes count together. */
 export function limitWrongLogins(line: RedisLine | undefined): RequestHandler[] {

@@ -7,9 +7,10 @@ import { start } from '../shared/start.ts'
 import { createVisits } from './app.ts'
 import { openJournal } from './counter-journal.ts'
 import { countInRedis } from './counter-redis.ts'
+import { openUsers } from './open-users.ts'
 import { connectRedis } from './redis-line.ts'
 import { createTokens } from './token.ts'
-import { addFirstUser, newPassword, openUsers, userName, usersSettings } from './users.ts'
+import { addFirstUser, newPassword, userName, usersSettings } from './users.ts'
 
 const settings = z.object({
   ...placeSettings.shape,

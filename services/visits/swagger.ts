@@ -1,4 +1,3 @@
-import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Router } from 'express'
@@ -34,4 +33,4 @@ export function swagger(): Router {
 const sending = { cacheControl: false }
 
 const own = fileURLToPath(new URL('swagger/', import.meta.url))
-const bundled = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'))
+const bundled = dirname(fileURLToPath(import.meta.resolve('swagger-ui-dist/package.json')))

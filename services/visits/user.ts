@@ -4,7 +4,8 @@ import { Command } from 'commander'
 import { EnvironmentError, readEnvironment } from '../shared/environment.ts'
 import { createLogger } from '../shared/logger.ts'
 import { hashPassword } from '../shared/password.ts'
-import { newPassword, openUsers, userName, usersSettings } from './users.ts'
+import { openUsers } from './open-users.ts'
+import { newPassword, userName, usersSettings } from './users.ts'
 
 /**
  * `npm run visits:user -- NAME`: adds a user, or gives one another password. It writes where the service reads, by the

@@ -8,7 +8,8 @@ import { tempFolder } from '../../test/harness/temp-folder.ts'
 import { startPostgres } from '../../test/services/visits/postgres.ts'
 import type { Logger } from '../shared/logger.ts'
 import { hashPassword, verifyPassword } from '../shared/password.ts'
-import { addFirstUser, openUsers } from './users.ts'
+import { openUsers } from './open-users.ts'
+import { addFirstUser } from './users.ts'
 
 function listeningLog() {
   const said: string[] = []

@@ -1,9 +1,6 @@
-import { join } from 'node:path'
 import { z } from 'zod'
 import type { Logger } from '../shared/logger.ts'
 import { hashPassword } from '../shared/password.ts'
-import { usersInFile } from './users-file.ts'
-import { usersInPostgres } from './users-postgres.ts'
 
 /** Who may sign in, with hashes of their passwords. */
 export interface Users {
@@ -34,15 +31,6 @@ export const userName = z
   .regex(/^[\p{L}\p{N}._@-]{1,64}$/u, 'a name has 1 to 64 letters, digits, and . _ @ -')
 
 export const newPassword = z.string().normalize().min(8, 'a password has at least 8 characters').max(1024)
-
-/** Opens the users of Postgres, or of a file. Rejects if they cannot be read. */
-export async function openUsers(
-  { DATA_DIR, DATABASE_URL }: z.infer<typeof usersSettings>,
-  log: Logger,
-): Promise<Users> {
-  if (DATABASE_URL !== undefined) return usersInPostgres(DATABASE_URL, DATA_DIR, log)
-  return usersInFile(join(DATA_DIR, 'users.htpasswd'), log)
-}
 
 /** Makes the first user, where there is none. Without a password to give, it says how to make one. */
 export async function addFirstUser(

@@ -43,7 +43,7 @@ export interface Service {
   stop(signal?: NodeJS.Signals): Promise<number | null>
 }
 
-export const visitsMain = join(projectFolder, 'services/visits/main.ts')
+const visitsMain = join(projectFolder, 'services/visits/main.ts')
 
 export async function startScene(t: Teardown, env: NodeJS.ProcessEnv = {}): Promise<Scene> {
   const clone = await cloneShipped(t)

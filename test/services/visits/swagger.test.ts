@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { after, describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import type { Locator, Page } from 'playwright-core'
 import { eventually } from '../../harness/eventually.ts'
 import { inBrowser, isTooWide, openBrowser, picture, screens, visit } from '../../system/browser.ts'
@@ -154,7 +154,7 @@ async function countNow(): Promise<number> {
   return JSON.parse((await scene.count(await scene.token())).text).visits
 }
 
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+const axe = readFileSync(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8')
 
 /** Nothing that shuts anybody out, and nothing to push to and fro. */
 async function expectWell(page: Page): Promise<void> {
