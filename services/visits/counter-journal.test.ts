@@ -60,22 +60,35 @@ const spoilt: [what: string, spoil: (text: string) => string, next: number][] = 
   ['half a last line with a higher number', (text) => `${text}99 d 1234`, 4],
   ['zeros after a power cut', (text) => `${text}${'\0'.repeat(64)}`, 4],
   ['a spoilt line in the middle', (text) => text.replace('2 b', '2 x'), 4],
-  ['nothing but noise', () => 'not a journal at all', 1],
 ]
 for (const [what, spoil, next] of spoilt)
-  test(`${what} is passed over, and said so`, async (t) => {
+  test(`${what} is passed over, said so, and kept`, async (t) => {
     const first = await open(t)
     for (const id of ['a', 'b', 'c']) await first.add(id)
     await first.close()
-    await writeFile(first.file, spoil(await readFile(first.file, 'utf8')))
+    const text = spoil(await readFile(first.file, 'utf8'))
+    await writeFile(first.file, text)
     const second = await open(t, first)
     assert.equal(await second.add('new'), next)
     assert.deepEqual(second.said, ['lines of the journal are spoilt, and were passed over'])
+    assert.equal(await readFile(`${first.file}.spoilt`, 'utf8'), text)
     await second.close()
     const third = await open(t, first)
     assert.deepEqual([await third.add('newer'), third.said], [next + 1, []])
     await third.close()
   })
+
+test('a journal of nothing but noise throws, says what to do, and is left as it is', async (t) => {
+  const folder = await tempFolder(t)
+  const file = join(folder, 'visits.journal')
+  await writeFile(file, 'not a journal at all')
+  for (const _ of ['first', 'second'])
+    await assert.rejects(
+      open(t, { folder }),
+      /visits\.journal cannot be read; put back a copy of it, or take it away/,
+    )
+  assert.equal(await readFile(file, 'utf8'), 'not a journal at all')
+})
 
 test('a journal that grew too long is written anew, and forgets no count and no recent request', async (t) => {
   const first = await open(t, { largest: 2000 })

@@ -1,9 +1,9 @@
-import { type FileHandle, mkdir, open, readFile, rename, stat } from 'node:fs/promises'
-import { createServer, type Server } from 'node:net'
+import { copyFile, type FileHandle, mkdir, open, rename } from 'node:fs/promises'
 import { join } from 'node:path'
-import { crc32 } from 'node:zlib'
 import type { Logger } from '../shared/logger.ts'
 import { type Counter, countIsAway, remembered } from './counter.ts'
+import { lockFolder } from './folder-lock.ts'
+import { countLine, lineOf, readJournal } from './journal-lines.ts'
 
 /**
  * The count on this machine's disk: a journal of a line for each visit, with its number, its request and a checksum.
@@ -23,8 +23,19 @@ export async function openJournal(
   const lock = await lockFolder(folder)
   const path = join(folder, 'visits.journal')
   const requests = new Map<string, Remembered>()
-  let { visits, entries, spoilt } = await readJournal(path)
-  if (spoilt > 0) log.warn('lines of the journal are spoilt, and were passed over', { path, lines: spoilt })
+  const { entries, spoilt, ...read } = await readJournal(path).catch((error) => {
+    lock.close()
+    throw error
+  })
+  let { visits } = read
+  if (spoilt > 0) {
+    // It is written anew soon, without them.
+    await copyFile(path, `${path}.spoilt`)
+    log.warn('lines of the journal are spoilt, and were passed over', {
+      kept: `${path}.spoilt`,
+      lines: spoilt,
+    })
+  }
   for (const { id, number } of entries.slice(-mostRequests))
     requests.set(id, { number: Promise.resolve(number), known: number, at: Date.now() })
 
@@ -136,35 +147,6 @@ function forgetRequests(requests: Map<string, Remembered>): void {
   }
 }
 
-/** Stands where a request's id would: the count so far. */
-const countLine = '-'
-
-function lineOf(number: number, id: string): string {
-  const entry = `${number} ${id}`
-  return `${entry} ${crc32(entry).toString(16)}\n`
-}
-
-async function readJournal(path: string) {
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return ''
-    throw error
-  })
-  let visits = 0
-  let spoilt = 0
-  const entries: { id: string; number: number }[] = []
-  for (const line of text.split('\n')) {
-    if (line === '') continue
-    const [, entry, number, id, sum] = /^((\d{1,16}) (\S+)) ([0-9a-f]{1,8})$/.exec(line) ?? []
-    if (entry === undefined || id === undefined || crc32(entry).toString(16) !== sum) {
-      spoilt++
-      continue
-    }
-    visits = Math.max(visits, Number(number))
-    if (id !== countLine) entries.push({ id, number: Number(number) })
-  }
-  return { visits, entries, spoilt }
-}
-
 /** A rename is on the disk when its folder is. */
 async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r')
@@ -173,25 +155,4 @@ async function syncFolder(folder: string): Promise<void> {
   } finally {
     await handle.close()
   }
-}
-
-/**
- * Held for as long as the process lives, however it ends: a name that Linux gives once, and that is no file (an abstract
- * unix socket), so nothing of it can be left behind. The folder is known by its inode, not by how its path is written.
- */
-async function lockFolder(folder: string): Promise<Server> {
-  const { dev, ino } = await stat(folder)
-  const lock = createServer((socket) => socket.destroy())
-  await new Promise<void>((resolve, reject) => {
-    lock.once('error', (error: NodeJS.ErrnoException) =>
-      reject(
-        error.code === 'EADDRINUSE'
-          ? new Error(`${folder} is in use by another process; set REDIS_URL to count with several`)
-          : error,
-      ),
-    )
-    lock.listen({ path: `\0gatehouse-visits-${dev}-${ino}` }, resolve)
-  })
-  lock.unref()
-  return lock
 }

@@ -1,9 +1,8 @@
-import { randomInt } from 'node:crypto'
 import { text } from 'node:stream/consumers'
 import { Command } from 'commander'
 import { EnvironmentError, readEnvironment } from '../shared/environment.ts'
 import { createLogger } from '../shared/logger.ts'
-import { hashPassword } from '../shared/password.ts'
+import { hashPassword, readablePassword } from '../shared/password.ts'
 import { openUsers } from './open-users.ts'
 import { newPassword, userName, usersSettings } from './users.ts'
 
@@ -73,11 +72,4 @@ async function run(given: string, { stdin, remove, json }: Options): Promise<voi
 
 function firstLine(input: string): string {
   return input.split(/\r?\n/, 1)[0] ?? ''
-}
-
-/** Sixteen characters that are not mistaken for one another, about 79 bits. */
-function readablePassword(): string {
-  const alphabet = 'abcdefghjkmnpqrstuvwxyz23456789'
-  const group = () => Array.from({ length: 4 }, () => alphabet[randomInt(alphabet.length)]).join('')
-  return [group(), group(), group(), group()].join('-')
 }
