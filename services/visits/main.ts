@@ -1,6 +1,6 @@
 import { createServer } from 'node:http'
 import { z } from 'zod'
-import { readEnvironment, secret } from '../shared/environment.ts'
+import { readEnvironment, secret, wholeNumber } from '../shared/environment.ts'
 import { createLogger } from '../shared/logger.ts'
 import { placeSettings, serve } from '../shared/serve.ts'
 import { start } from '../shared/start.ts'
@@ -22,6 +22,8 @@ const settings = z.object({
     .string()
     .regex(/^rediss?:\/\//, 'is not of the form redis://… or rediss://…')
     .optional(),
+  /** Milliseconds that a visit waits for a Redis that is away. */
+  REDIS_PATIENCE: wholeNumber.default(8_000),
   /** Made on the first start, while there is no user. */
   FIRST_USER: userName.default('admin'),
   FIRST_PASSWORD: newPassword.optional(),
@@ -30,10 +32,12 @@ const settings = z.object({
 const log = createLogger({ service: 'visits' })
 
 await start(log, async () => {
-  const { SECRET_KEY, REDIS_URL, FIRST_USER, FIRST_PASSWORD, ...places } = readEnvironment(settings)
+  const { SECRET_KEY, REDIS_URL, REDIS_PATIENCE, FIRST_USER, FIRST_PASSWORD, ...places } =
+    readEnvironment(settings)
   const users = await openUsers(places, log)
   await addFirstUser(users, { name: FIRST_USER, password: FIRST_PASSWORD }, log)
-  const line = REDIS_URL === undefined ? undefined : await connectRedis(REDIS_URL, log)
+  const line =
+    REDIS_URL === undefined ? undefined : await connectRedis(REDIS_URL, log, { patience: REDIS_PATIENCE })
   const counter = line === undefined ? await openJournal(places.DATA_DIR, log) : countInRedis(line, log)
   const server = createServer(createVisits({ users, counter, tokens: createTokens(SECRET_KEY), log, line }))
   return serve({

@@ -29,8 +29,10 @@ describe('in Redis', needs('redis'), () => {
         assert.ok(batch.left() > 0, 'it was killed too late to prove anything')
         await sleep(100)
         await (await redis)?.start()
+        const numbers = await batch.numbers()
+        assert.deepEqual(batch.refusals, [])
         assert.deepEqual(
-          await batch.numbers(),
+          numbers,
           upTo(200).map((number) => number + (round - 1) * 200),
         )
       }
@@ -66,7 +68,7 @@ describe('in Redis', needs('redis'), () => {
     'while Redis is away, counting and signing in are 503 with a time to come back, and ping answers',
     several,
     async () => {
-      await startCounting()
+      await startCounting(500)
       await (await redis)?.kill()
       const [count, login, ping] = await Promise.all([
         scene.count(token),
@@ -82,10 +84,10 @@ describe('in Redis', needs('redis'), () => {
   )
 
   /** From one on. */
-  async function startCounting(): Promise<void> {
+  async function startCounting(patience = 50_000): Promise<void> {
     const { url, forget } = (await redis) ?? {}
     await forget?.()
-    await scene.startService({ REDIS_URL: url })
+    await scene.startService({ REDIS_URL: url, REDIS_PATIENCE: String(patience) })
   }
 })
 
@@ -120,13 +122,16 @@ describe('on disk', () => {
 function countMany(times: number) {
   const headers = { authorization: `Bearer ${token}` }
   let answered = 0
+  const refusals: string[] = []
   const outcomes = upTo(times).map(async (nth) => {
     const ask = nth % 2 === 0 ? scene.ask : scene.askHttp2
     const { status, text } = await ask('/flask/api/count', { headers })
     answered++
+    if (status !== 200) refusals.push(`${status} ${text}`)
     return status === 200 ? [JSON.parse(text).visits as number] : []
   })
   return {
+    refusals,
     left: () => times - answered,
     answered: (some: number) => eventually(() => answered >= some, { ...several, every: 1 }),
     /** Of those that were answered with one, in order. */
