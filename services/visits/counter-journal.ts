@@ -20,11 +20,13 @@ export async function openJournal(
   { largest = 4 * 1024 ** 2 } = {},
 ): Promise<Counter> {
   await mkdir(folder, { recursive: true })
-  const lock = await lockFolder(folder)
+  const unlock = await lockFolder(folder, 'visits')
+  if (unlock === undefined)
+    throw new Error(`${folder} is in use by another process; set REDIS_URL to count with several`)
   const path = join(folder, 'visits.journal')
   const requests = new Map<string, Remembered>()
-  const { entries, spoilt, ...read } = await readJournal(path).catch((error) => {
-    lock.close()
+  const { entries, spoilt, ...read } = await readJournal(path).catch(async (error) => {
+    await unlock()
     throw error
   })
   let { visits } = read
@@ -117,7 +119,7 @@ export async function openJournal(
     async close() {
       await writing
       await forget()
-      await new Promise((resolve) => lock.close(resolve))
+      await unlock()
     },
   }
 }

@@ -1,6 +1,7 @@
 import { mkdir, open, readFile, rename, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Logger } from '../shared/logger.ts'
+import { alone } from './folder-lock.ts'
 import type { Users } from './users.ts'
 
 /**
@@ -20,8 +21,14 @@ export function usersInFile(path: string, log: Logger): Users {
     return users
   }
 
+  /** One after the other: of two that read the same file, the second would take away what the first had written. */
+  async function change<Answer>(work: (known: Map<string, string>) => Promise<Answer>): Promise<Answer> {
+    const folder = dirname(path)
+    await mkdir(folder, { recursive: true })
+    return alone(folder, 'users', async () => work(new Map(await read())))
+  }
+
   async function write(next: ReadonlyMap<string, string>): Promise<void> {
-    await mkdir(dirname(path), { recursive: true })
     const file = await open(`${path}.new`, 'w', 0o600)
     try {
       await file.writeFile([...next].map(([name, hash]) => `${name}:${hash}\n`).join(''))
@@ -34,17 +41,18 @@ export function usersInFile(path: string, log: Logger): Users {
 
   return {
     hashOf: async (name) => (await read()).get(name),
-    async set(name, hash) {
-      const known = await read()
-      await write(new Map(known).set(name, hash))
-      return known.has(name) ? 'changed' : 'added'
-    },
-    async remove(name) {
-      const left = new Map(await read())
-      if (!left.delete(name)) return false
-      await write(left)
-      return true
-    },
+    set: (name, hash) =>
+      change(async (known) => {
+        const isThere = known.has(name)
+        await write(known.set(name, hash))
+        return isThere ? 'changed' : 'added'
+      }),
+    remove: (name) =>
+      change(async (known) => {
+        const isThere = known.delete(name)
+        if (isThere) await write(known)
+        return isThere
+      }),
     areNone: async () => (await read()).size === 0,
     close: async () => {},
   }

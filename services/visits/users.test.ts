@@ -62,6 +62,16 @@ describe('the file of users', () => {
     assert.match(await readFile(file, 'utf8'), /^alice:\$argon2id\$v=19\$m=19456,t=2,p=1\$\S+\n$/)
   })
 
+  test('loses nobody when many change it at the same time', async (t) => {
+    const { users, folder, log } = await open(t)
+    const names = Array.from({ length: 20 }, (_, index) => `user${index}`)
+    const hash = await hashPassword('a')
+    const others = await Promise.all(names.map(() => openUsers({ DATA_DIR: folder }, log)))
+    const outcomes = await Promise.all(names.map((name, index) => others[index]?.set(name, hash)))
+    assert.deepEqual(new Set(outcomes), new Set(['added']))
+    for (const name of names) assert.equal(await users.hashOf(name), hash, name)
+  })
+
   test('is read again when somebody else has changed it', async (t) => {
     const { set, hashOf, file } = await open(t)
     const hash = await hashPassword('a')
