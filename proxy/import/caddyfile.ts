@@ -166,7 +166,10 @@ function readEnding(line: CaddyLine, place: Place, root: string | undefined): vo
     case 'file_server':
       if (root !== undefined)
         addRoutes(matcher, line, place, (route) => {
-          route.files = root
+          // Caddy looks for the whole path below its root, unless handle_path took the prefix off.
+          const below = route.path === '/' || route.prefix === 'strip' ? '' : route.path
+          route.files = `${root.replace(/\/+$/, '')}${below}`
+          route.prefix = undefined
         })
       return
     case 'redir':
