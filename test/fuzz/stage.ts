@@ -81,7 +81,7 @@ async function startHost(t: Teardown, host: string, garbled: string[]): Promise<
 
 const harmless = new Set(['HPE_INVALID_EOF_STATE', 'HPE_HEADER_OVERFLOW'])
 /** A head as the proxy writes it, in one piece, and none that an attack has hidden in a body. */
-const wholeHead = /^[\w!#$%&'*+.^`|~-]+ \/(?!smuggled)\S* HTTP\/1\.1\r\n(?=[^]*\r\nX-Request-Id: )/i
+const wholeHead = /^[\w!#$%&'*+.^`|~-]+ \/(?!smuggled)\S* HTTP\/1\.1\r\n(?=[\s\S]*\r\nX-Request-Id: )/i
 
 function askHttp2(port: number, host: string, path: string): Promise<string> {
   return withTeardown(
