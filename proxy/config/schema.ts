@@ -93,7 +93,7 @@ export const schema = z.strictObject({
         .default(10_000)
         .describe('Most tunnels and event streams per worker. They take no place of `exchanges`.'),
       delay: duration
-        .prefault('200ms')
+        .prefault('1s')
         .describe(
           'How long a request may wait until its worker begins it; one that has waited longer is refused with 503 `overloaded`. While more comes than a core can do it is a quarter of that. 0s is no limit.',
         ),

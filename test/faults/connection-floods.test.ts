@@ -10,14 +10,20 @@
  */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { writeFile } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
+import { join } from 'node:path'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { connect as connectTls } from 'node:tls'
+import type { StartReport } from '../../proxy/cli/start-text.ts'
 import { schema } from '../../proxy/config/schema.ts'
+import { startCli } from '../harness/cli.ts'
 import { eventually } from '../harness/eventually.ts'
 import { rawRequest } from '../harness/raw-request.ts'
 import { request } from '../harness/request.ts'
 import { onEnd, type Teardown } from '../harness/teardown.ts'
+import { tempFolder } from '../harness/temp-folder.ts'
 import { openWebSocket } from '../harness/websocket.ts'
 import { openScene, type Scene, startEcho } from './scene.ts'
 
@@ -73,6 +79,46 @@ test('a trusted proxy has as many as it likes', async (t) => {
   assert.equal(last.status, 200)
   assert.ok(sockets.every(({ closed }) => !closed))
   assert.deepEqual(scene.proxy.troubles, [])
+})
+
+test('a flood from many addresses that takes every descriptor ends nothing, and is over when it is over', async (t) => {
+  const upstream = await startEcho(t)
+  const folder = await tempFolder(t)
+  await writeFile(
+    join(folder, 'routes.yaml'),
+    `
+listeners: { http: { port: 0, address: 127.0.0.1 } }
+admin: { port: 0 }
+workers: 2
+limits: { delay: 0s }
+upstreams: { app: { targets: ["${upstream.url}"] } }
+routes: [{ name: app, to: app }]
+`,
+  )
+  const by = ['prlimit', '--nofile=120:120']
+  const cli = startCli(t, ['serve', '--json', '--no-first-start'], { cwd: folder, by })
+  const [said] = await cli.said(/^\{.*"routes".*\}$/m, 30_000)
+  const { listeners }: StartReport = JSON.parse(said)
+  const url = `http://127.0.0.1:${new URL(listeners.http as string).port}/`
+  const port = Number(new URL(url).port)
+  assert.equal((await request(url)).status, 200)
+  for (let round = 0; round < 2; round++) {
+    const sockets = Array.from({ length: 500 }, (_, at) => {
+      const socket = connect({ port, host: '127.0.0.1', localAddress: `127.0.1.${1 + (at % 250)}` })
+      onEnd(t, () => void socket.destroy())
+      socket.on('error', () => {})
+      socket.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n')
+      return socket
+    })
+    await eventually(() => sockets.every(({ connecting }) => !connecting))
+    await sleep(500)
+    for (const socket of sockets) socket.destroy()
+    await eventually(async () => (await request(url).catch(() => undefined))?.status === 200, {
+      timeout: 20_000,
+    })
+  }
+  assert.doesNotMatch(cli.output.stderr, /a worker has ended|unhandled|uncaught/i)
+  assert.equal(cli.child.exitCode, null)
 })
 
 test('there is such a limit where nobody wrote one', () => {
