@@ -41,6 +41,11 @@ export const endpoints: readonly Endpoint[] = [
     answer: async (source) => json({ targets: await source.upstreams() }),
   },
   {
+    path: '/v1/workers',
+    title: 'The primary, its workers, and their last change',
+    answer: (source) => json(source.processes()),
+  },
+  {
     path: '/v1/certificates',
     title: 'Certificates, and when they end',
     async answer(source) {

@@ -18,6 +18,7 @@ const source: AdminSource = {
   readiness: () => ({ ready: true, reasons: [] }),
   routes: () => [],
   upstreams: () => [],
+  processes: () => ({ pid: 1, version: '0.1.0', change: undefined, workers: [] }),
   certificates: () => [{ cn: 'localhost', sans: ['localhost'], serial: '01', notAfter: 1_800_000_000_000 }],
 }
 

@@ -1,7 +1,5 @@
-import http from 'node:http'
-import { resolve } from 'node:path'
 import type { TargetReport } from '../admin/upstream-report.ts'
-import { loadConfig } from '../config/load.ts'
+import { askAdmin } from './ask-admin.ts'
 
 export interface UpstreamsArguments {
   readonly file: string
@@ -22,8 +20,7 @@ interface Io {
 export async function runUpstreams({ file, admin, json }: UpstreamsArguments, io: Io): Promise<number> {
   let targets: readonly TargetReport[]
   try {
-    const place = admin ?? (await placeOf(file))
-    targets = (JSON.parse(await get(place)) as { targets: TargetReport[] }).targets
+    targets = ((await askAdmin({ file, admin }, '/v1/upstreams')) as { targets: TargetReport[] }).targets
   } catch (error) {
     io.err(`gatehouse upstreams: ${(error as Error).message}`)
     return 2
@@ -31,42 +28,6 @@ export async function runUpstreams({ file, admin, json }: UpstreamsArguments, io
   if (json) io.out(JSON.stringify({ targets }, null, 2))
   else io.out(targets.length === 0 ? 'There are no targets.' : tableOf(targets))
   return targets.every(({ health }) => health === 'well' || health === 'draining') ? 0 : 1
-}
-
-async function placeOf(file: string): Promise<string> {
-  const loaded = await loadConfig({ file })
-  if (!loaded.ok)
-    throw new Error(`${file} has mistakes; name the admin listener: --admin http://127.0.0.1:9901`)
-  const { admin, folder } = loaded.config
-  if (admin.socket !== undefined) return `unix:${resolve(folder, admin.socket)}`
-  const host = admin.address.includes(':') ? `[${admin.address}]` : admin.address
-  return `http://${host}:${admin.port}`
-}
-
-function get(place: string): Promise<string> {
-  const path = '/v1/upstreams'
-  const options = place.startsWith('unix:')
-    ? { socketPath: place.slice('unix:'.length), path, headers: { host: 'localhost' } }
-    : new URL(path, place)
-  return new Promise((done, failed) => {
-    const request = http.get(options, (response) => {
-      let text = ''
-      response.setEncoding('utf8')
-      response.on('data', (chunk) => {
-        text += chunk
-      })
-      response.on('error', failed)
-      response.on('end', () =>
-        response.statusCode === 200
-          ? done(text)
-          : failed(new Error(`${place} answered ${response.statusCode}`)),
-      )
-    })
-    request.setTimeout(5000, () => request.destroy(new Error(`${place} does not answer`)))
-    request.on('error', (error: NodeJS.ErrnoException) =>
-      failed(error.code === undefined ? error : new Error(`nobody answers at ${place} (${error.code})`)),
-    )
-  })
 }
 
 function tableOf(targets: readonly TargetReport[]): string {
