@@ -75,6 +75,7 @@ suite('what it tells', () => {
       '/metrics',
       '/v1/routes',
       '/v1/upstreams',
+      '/v1/workers',
       '/v1/certificates',
     ])
     for (const link of links) assert.equal((await request(url + link)).status, 200)

@@ -90,7 +90,7 @@ export function createMember({ worker, here }: Forked, events: MemberEvents): Me
     },
     async stop(patience) {
       if (member.state === 'starting') kill()
-      const longest = patience.requests + patience.tunnels + endLimit
+      const longest = Math.max(patience.requests, patience.tunnels) + endLimit
       const cut = setTimeout(kill, longest)
       // It may have ended before it can answer, which is as good.
       await asker.ask('stop', patience, longest).catch(() => undefined)

@@ -49,7 +49,7 @@ export interface Serving {
 /** What has how long to end, in milliseconds. */
 export interface Patience {
   readonly requests: number
-  /** Tunnels and event streams, beyond that: of a worker whose place another has taken. */
+  /** Tunnels and event streams: of a worker whose place another has taken. 0: they end at once. */
   readonly tunnels: number
 }
 
@@ -90,7 +90,7 @@ export async function startServing(settings: ServingSettings): Promise<Serving> 
     followCertificates(whole)
     setMetricSources(metricSources(gatehouse, open, () => parts.certificates?.list() ?? []))
     const stop = async (): Promise<void> => {
-      const isReplaced = tunnelsUntil > requestsUntil
+      const isReplaced = tunnelsUntil > Date.now()
       open.stopAccepting(isReplaced)
       const idleUntil = Date.now() + oneMore
       if (isReplaced)
@@ -121,7 +121,7 @@ export async function startServing(settings: ServingSettings): Promise<Serving> 
       targets: () => usedTargets(gatehouse),
       stop(patience) {
         requestsUntil = Math.min(requestsUntil, Date.now() + patience.requests)
-        tunnelsUntil = Math.min(tunnelsUntil, requestsUntil + patience.tunnels)
+        tunnelsUntil = Math.min(tunnelsUntil, Date.now() + patience.tunnels)
         stopped ??= stop()
         return stopped
       },
