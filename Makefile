@@ -17,7 +17,7 @@ TESTS ?= 'proxy/**/*.test.ts' 'services/**/*.test.ts' 'test/**/*.test.ts'
 TEST_TIMEOUT ?= 60000
 
 .DEFAULT_GOAL := help
-.PHONY: help install build run dev test check bench differential conformance fuzz soak docs clean
+.PHONY: help install build run dev test check bench differential conformance fuzz soak chaos docs clean
 
 help: ## Lists these targets.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -83,6 +83,10 @@ fuzz: $(INSTALLED) ## Sends spoilt requests and frames for ten minutes. MINUTES=
 
 soak: $(INSTALLED) ## An hour of everything at once, on two fifths of the machine. SOAK_MINUTES=10 changes that.
 	@exec nice node test/soak/run.ts
+
+chaos: $(INSTALLED) ## Kills proxies, workers, targets and Redis under load for five minutes. MINUTES, SEED and RATE change that.
+	@node test/setup/install-parts.ts
+	@exec node test/chaos/run.ts
 
 docs: $(INSTALLED) ## Writes docs/reference.md from the schema, the errors, the metrics and the commands.
 	@node test/check/reference.ts
