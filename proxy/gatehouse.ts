@@ -46,11 +46,6 @@ export interface Gatehouse {
   readonly inFlight: ReadonlySet<Exchange>
   /** Milliseconds by which the event loop was late a moment ago. */
   readonly delay: number
-  /**
-   * Resolves when nothing is under way that ends by itself, or after that many milliseconds. Tunnels and event
-   * streams do not: whoever holds them comes back sooner if they are ended soon.
-   */
-  settle(deadline: number): Promise<void>
   close(): Promise<void>
 }
 
@@ -117,11 +112,6 @@ export function createGatehouse(first: LoadedConfig, surroundings: Surroundings)
     inFlight,
     get delay() {
       return admission.delay
-    },
-    async settle(deadline) {
-      const end = Date.now() + deadline
-      while (Date.now() < end && [...inFlight].some(({ kind }) => kind === 'http'))
-        await new Promise((resolve) => setTimeout(resolve, 20))
     },
     async close() {
       admission.close()

@@ -161,6 +161,15 @@ command(
     process.exitCode = await runCerts({ file, admin, json }, io)
   })
 
+command('reload', 'put a new worker in the place of each, one after the other: for a new build')
+  .addOption(fileOption())
+  .option('--admin <url>', 'the admin listener, if routes.yaml does not say: http://127.0.0.1:9901')
+  .addOption(jsonOption())
+  .action(async ({ file, admin, json = false }) => {
+    const { runReload } = await import('./cli/reload.ts')
+    process.exitCode = await runReload({ file, admin, json }, io)
+  })
+
 command('token', 'make the token by which a service announces itself, or revoke one')
   .option('-u, --upstream <name>', 'an upstream that it may fill; may be repeated', gather, [])
   .option('--ttl <duration>', 'how long it holds', '90d')

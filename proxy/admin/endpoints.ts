@@ -58,6 +58,11 @@ export const endpoints: readonly Endpoint[] = [
     },
   },
   {
+    path: '/v1/workers',
+    title: 'The primary, its workers, and their last change',
+    answer: (source) => json(source.processes()),
+  },
+  {
     path: '/v1/certificates',
     title: 'Certificates, and when they end',
     async answer(source) {

@@ -21,6 +21,7 @@ const source: AdminSource = {
   automatic: () => [],
   tunnels: async () => ({}),
   decisions: async () => [],
+  processes: () => ({ pid: 1, version: '0.1.0', change: undefined, workers: [] }),
   certificates: () => [{ cn: 'localhost', sans: ['localhost'], serial: '01', notAfter: 1_800_000_000_000 }],
 }
 
@@ -79,6 +80,7 @@ suite('what it tells', () => {
       '/v1/upstreams',
       '/v1/tunnels',
       '/v1/decisions',
+      '/v1/workers',
       '/v1/certificates',
     ])
     for (const link of links) assert.equal((await request(url + link)).status, 200)

@@ -22,9 +22,36 @@ export interface AdminSource {
   readonly registration?: Registration
   /** Who hears of targets as they change. */
   readonly followers?: Followers
+  /** The primary and its workers. */
+  processes(): Processes
   certificates(): readonly CertificateSummary[] | Promise<readonly CertificateSummary[]>
   /** How it is with certificates that are got by themselves. */
   automatic(): readonly AutomaticStatus[]
+}
+
+export interface Processes {
+  /** Of the primary, which takes the signals. */
+  readonly pid: number
+  readonly version: string
+  /** The last change of workers that somebody asked for. */
+  readonly change: WorkerChange | undefined
+  readonly workers: readonly {
+    readonly pid: number | undefined
+    readonly state: string
+    /** Unix ms. */
+    readonly startedAt: number
+    /** Bytes. */
+    readonly memory: number
+  }[]
+}
+
+export interface WorkerChange {
+  readonly kind: 'replace' | 'resize'
+  /** Unix ms. */
+  readonly begunAt: number
+  readonly endedAt?: number
+  readonly outcome?: 'replaced' | 'failed'
+  readonly reason?: string
 }
 
 export interface Readiness {

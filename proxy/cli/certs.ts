@@ -1,4 +1,4 @@
-import { adminOf, askAdmin } from './admin-client.ts'
+import { askAdmin } from './ask-admin.ts'
 import type { CommandOutput } from './explain.ts'
 
 export interface CertsArguments {
@@ -28,7 +28,7 @@ interface Certificates {
 export async function runCerts({ file, admin, json }: CertsArguments, io: CommandOutput): Promise<number> {
   let answer: Certificates
   try {
-    answer = await askAdmin<Certificates>(admin ?? (await adminOf(file)), '/v1/certificates')
+    answer = await askAdmin<Certificates>({ file, admin }, '/v1/certificates')
   } catch (error) {
     io.err(`gatehouse certs: ${(error as Error).message}`)
     return 2

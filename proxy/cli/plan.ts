@@ -12,7 +12,7 @@ import { differenceOf } from '../rehearsal/difference.ts'
 import { buildOffline } from '../rehearsal/offline.ts'
 import { replay } from '../rehearsal/replay.ts'
 import { findFailingTests } from '../rehearsal/route-tests.ts'
-import { adminOf, askAdmin } from './admin-client.ts'
+import { askAdmin } from './ask-admin.ts'
 import type { CommandOutput } from './explain.ts'
 import { type Plan, planText } from './plan-text.ts'
 
@@ -89,7 +89,7 @@ async function endedTunnels(before: LoadedConfig, after: LoadedConfig): Promise<
 
 async function openTunnels(file: string): Promise<Readonly<Record<string, number>> | undefined> {
   try {
-    return (await askAdmin<{ tunnels: Record<string, number> }>(await adminOf(file), '/v1/tunnels')).tunnels
+    return (await askAdmin<{ tunnels: Record<string, number> }>({ file }, '/v1/tunnels')).tunnels
   } catch {
     // Nobody runs, or not here: what would end is told without a count.
     return undefined

@@ -31,7 +31,7 @@ const log = logger.child('gatehouse')
 
 /**
  * `gatehouse serve`: serves routes.yaml until it is told to stop. SIGTERM and SIGINT let requests end, and a second
- * one does not; SIGHUP reads the file again. Exit code 0 after a stop, 1 after a fault of the primary, 2 if it
+ * one does not; SIGHUP reads the file again, and SIGUSR2 puts a new worker in the place of each. Exit code 0 after a stop, 1 after a fault of the primary, 2 if it
  * cannot be served.
  */
 export async function runServe(
@@ -122,6 +122,7 @@ function listenForSignals(): { obey(primary: Primary): Promise<number> } {
   process.on('SIGTERM', () => stop(0, 143))
   process.on('SIGINT', () => stop(0, 130))
   process.on('SIGHUP', () => primary?.reload())
+  process.on('SIGUSR2', () => primary?.replaceWorkers())
   const fail = (error: unknown): void => {
     log.error('something was thrown that nobody caught, so Gatehouse stops', { error })
     stop(1, 1)

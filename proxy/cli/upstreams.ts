@@ -1,5 +1,5 @@
 import type { TargetReport } from '../admin/upstream-report.ts'
-import { adminOf, askAdmin } from './admin-client.ts'
+import { askAdmin } from './ask-admin.ts'
 
 export interface UpstreamsArguments {
   readonly file: string
@@ -20,8 +20,7 @@ interface Io {
 export async function runUpstreams({ file, admin, json }: UpstreamsArguments, io: Io): Promise<number> {
   let targets: readonly TargetReport[]
   try {
-    const place = admin ?? (await adminOf(file))
-    targets = (await askAdmin<{ targets: TargetReport[] }>(place, '/v1/upstreams')).targets
+    targets = ((await askAdmin({ file, admin }, '/v1/upstreams')) as { targets: TargetReport[] }).targets
   } catch (error) {
     io.err(`gatehouse upstreams: ${(error as Error).message}`)
     return 2

@@ -1,7 +1,7 @@
 import { styleText } from 'node:util'
 import { parseAddress } from '../address.ts'
 import type { RecentDecision } from '../observability/recent-decisions.ts'
-import { adminOf, askAdmin } from './admin-client.ts'
+import { askAdmin } from './ask-admin.ts'
 import type { CommandOutput } from './explain.ts'
 import { mendOf } from './why-mend.ts'
 
@@ -30,10 +30,7 @@ export async function runWhy(
   let decisions: readonly RecentDecision[]
   try {
     const query = client === undefined ? '' : `?client=${encodeURIComponent(client)}`
-    const answer = await askAdmin<{ decisions: RecentDecision[] }>(
-      admin ?? (await adminOf(file)),
-      `/v1/decisions${query}`,
-    )
+    const answer = await askAdmin<{ decisions: RecentDecision[] }>({ file, admin }, `/v1/decisions${query}`)
     decisions = answer.decisions.filter(({ decision }) => !refused || decision !== 'allow')
   } catch (error) {
     io.err(`gatehouse why: ${(error as Error).message}`)

@@ -5,6 +5,7 @@ import type { MetricsJson } from '../observability/metrics.ts'
 import type { RecentDecision } from '../observability/recent-decisions.ts'
 import type { TargetNews } from '../upstreams/leases/news.ts'
 import type { KeptSettings } from './kept-settings.ts'
+import type { Patience } from './serving.ts'
 
 /**
  * Everything that the primary and a worker say to each other. All of it is plain data: each side reads the same
@@ -33,7 +34,12 @@ export type ToPrimary =
   /** It has missed news of targets, and asks for all of it. */
   | { readonly kind: 'missed' }
   | AnswerMessage
+  /** Its event loop turns. `memory`: bytes that the process holds. */
+  | { readonly kind: 'beat'; readonly memory: number }
   | { readonly kind: 'count'; readonly asked: CountsQuestion }
+
+/** So often a worker says that it lives. Milliseconds. */
+export const beatEvery = 1_000
 
 /** The real ports, by listener. */
 export type Ports = Readonly<Record<string, number>>
@@ -70,8 +76,8 @@ export interface Questions {
   tunnels: { ask: Nothing; answer: Readonly<Record<string, number>> }
   /** The last decisions about one client, or about all. */
   decisions: { ask: { client?: string; most: number }; answer: readonly RecentDecision[] }
-  /** Take nothing new, let requests end for that many milliseconds, and then end. */
-  stop: { ask: { deadline: number }; answer: Nothing }
+  /** Take nothing new, let what is under way end within that time, and then end. */
+  stop: { ask: Patience; answer: Nothing }
 }
 export interface Activated {
   /** How many tunnels ended with their routes. */

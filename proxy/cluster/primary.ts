@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { followRevokedTokens } from '../admin/revoked-tokens.ts'
 import { type Admin, openAdmin } from '../admin/server.ts'
+import type { WorkerChange } from '../admin/source.ts'
 import { reportTargets } from '../admin/upstream-report.ts'
 import type { LoadedConfig } from '../config/loaded.ts'
 import { watchConfig } from '../config/watch.ts'
@@ -25,7 +26,7 @@ import { type Condition, readinessOf } from './readiness.ts'
 import { openRegistrar } from './registrar.ts'
 import { createReloader, type Revision } from './reloader.ts'
 import { version } from './version.ts'
-import { createWorkers } from './workers.ts'
+import { createWorkers, type Replaced } from './workers.ts'
 
 export interface PrimarySettings extends Revision {
   readonly env: NodeJS.ProcessEnv
@@ -43,6 +44,8 @@ export interface Primary {
   readonly leased: readonly { readonly upstream: string; readonly url: string }[]
   /** Reads routes.yaml again, and the files that it names, although it may not have changed. */
   reload(): void
+  /** Puts a new worker in the place of each. */
+  replaceWorkers(): void
   /** Not ready, then no new connections, then no requests. Answers when the last worker has ended. */
   stop(): Promise<void>
   /** At once, with whatever is under way. */
@@ -51,7 +54,7 @@ export interface Primary {
 
 /** Answers when all serve. Throws one sentence if that cannot be; then nothing is open and no process is left. */
 export async function startPrimary({ config, text, env, log }: PrimarySettings): Promise<Primary> {
-  const wanted = config.workers === 'auto' ? availableParallelism() : config.workers
+  const wanted = countOf(config)
   let phase: Condition['phase'] = 'starting'
   let closedRoutes: readonly ClosedRoute[] = []
   startProcessMetrics(version)
@@ -81,6 +84,9 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
       closedRoutes = answer.closedRoutes
       await registrar.configure(next.config)
       automatic.configure(next.config)
+      // Not waited for: it takes as long as the slowest request.
+      if (countOf(next.config) !== workers.wanted)
+        change('resize', () => workers.resize(countOf(next.config)))
       return answer
     },
   })
@@ -102,6 +108,7 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
   if (fleet) setFleetSource(() => fleet.state)
   const workers = createWorkers({
     count: wanted,
+    allowed: () => reloader.running.config.limits,
     limits: fleet?.limits ?? memoryLimits(),
     refused: (target, reason) => registrar.register.refused(target, reason),
     log,
@@ -112,11 +119,23 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
       ticketKeys: tickets.current().toString('base64'),
       targets: registrar.register.whole(),
       admin: admin?.url ?? '',
-      sharedLimits: wanted > 1 || fleet !== undefined,
+      sharedLimits: workers.wanted > 1 || fleet !== undefined,
     }),
   })
 
   const reports = async () => reportTargets(registrar.register.targets(), await workers.targets())
+  let lastChange: WorkerChange | undefined
+  function change(kind: WorkerChange['kind'], work: () => Promise<Replaced>): void {
+    const current: WorkerChange = { kind, begunAt: Date.now() }
+    lastChange = current
+    log.info(
+      kind === 'replace' ? 'workers are replaced, one after the other' : 'the number of workers changes',
+    )
+    void work().then((became) => {
+      Object.assign(current, { endedAt: Date.now(), ...became })
+      if (became.outcome === 'replaced') log.info('workers are changed', { workers: became.workers })
+    })
+  }
   let admin: Admin | undefined
   let ports = configuredPorts(config)
   const registrar = await openRegistrar({
@@ -139,6 +158,7 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
         upstreams: reports,
         tunnels: workers.tunnels,
         decisions: workers.decisions,
+        processes: () => ({ pid: process.pid, version, change: lastChange, workers: workers.list() }),
         registration: registrar.registration,
         followers: registrar.followers,
         certificates: () => summariseCertificates(certificates?.list() ?? []),
@@ -146,7 +166,7 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
         readiness: () =>
           readinessOf({
             phase,
-            workers: { ready: workers.ready(), wanted },
+            workers: { ready: workers.ready(), wanted: workers.wanted },
             refused: reloader.refused,
             closedRoutes,
             waiting: registrar.waiting(),
@@ -174,6 +194,7 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
       closedRoutes,
       leased: Array.from(registrar.register.leases(), ({ upstream, url }) => ({ upstream, url })),
       reload: () => void reloader.reload(true),
+      replaceWorkers: () => change('replace', workers.replaceAll),
       async stop() {
         phase = 'stopping'
         unwatch()
@@ -191,6 +212,10 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
     await Promise.all([admin?.close(), registrar.close(), certificates?.close()])
     throw error
   }
+}
+
+function countOf({ workers }: LoadedConfig): number {
+  return workers === 'auto' ? availableParallelism() : workers
 }
 
 /** The admin listener as configured; a socket is relative to routes.yaml, like every file. */

@@ -97,6 +97,17 @@ export const schema = z.strictObject({
         .describe(
           'How long a request may wait until its worker begins it; one that has waited longer is refused with 503 `overloaded`. While more comes than a core can do it is a quarter of that. 0s is no limit.',
         ),
+      memory: size
+        .prefault('2GB')
+        .describe('A worker that holds more is replaced, and ends when its exchanges have. 0B is no limit.'),
+      stall: duration
+        .prefault('10s')
+        .describe(
+          'A worker whose event loop has not turned for so long is ended and replaced. 0s is no limit.',
+        ),
+      drain: duration
+        .prefault('10m')
+        .describe('How long a worker that was replaced keeps its tunnels and event streams.'),
       stop: duration.prefault('30s').describe('How long a graceful stop waits for exchanges in flight.'),
     })
     .prefault({})

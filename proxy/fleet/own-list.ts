@@ -50,11 +50,11 @@ export function createOwnList({ id, key, redis, publish }: OwnListSettings): Own
   }
 
   async function flush(): Promise<void> {
-    const names = [...changed]
+    if (!isWhole) return
+    const names = changed
     const left = goodbyes
     changed = new Set()
     goodbyes = {}
-    sequence++
     const put: Record<string, string> = {}
     const gone: string[] = []
     for (const name of names) {
@@ -63,31 +63,34 @@ export function createOwnList({ id, key, redis, publish }: OwnListSettings): Own
       else if (!(name in left)) gone.push(name)
     }
     try {
-      if (!isWhole) throw new Error('the list has to be written whole')
+      const next = sequence + 1
       if (gone.length > 0) await redis().call('HDEL', key, ...gone)
-      await write(Object.entries(put))
+      await write(Object.entries(put), next)
+      // From here on others may have heard of it, whatever is answered.
+      sequence = next
       await publish(JSON.stringify({ kind: 'leases', from: id, sequence, put, gone, left }))
     } catch (error) {
-      // Others will find that they missed it, and read the list; a goodbye stands in none.
+      // Told again when Redis is back, so that nobody has to read the whole list for it.
+      changed = new Set([...names, ...changed])
       goodbyes = { ...left, ...goodbyes }
       throw error
     }
   }
 
-  async function write(entries: readonly (readonly [string, string])[]): Promise<void> {
+  async function write(entries: readonly (readonly [string, string])[], upTo: number): Promise<void> {
     for (let at = 0; at < entries.length; at += perWrite)
       await redis().call('HSET', key, ...entries.slice(at, at + perWrite).flat())
-    await redis().call('HSET', key, sequenceField, sequence)
+    await redis().call('HSET', key, sequenceField, upTo)
   }
 
   async function beat(): Promise<void> {
     const there = Number(await redis().call('HGET', key, sequenceField))
     if (!isWhole || there !== sequence) {
       await redis().call('DEL', key)
-      sequence++
-      await write([...held])
+      // Its number stays: who knew the list knows it still, and three hundred need not read it again.
+      await write([...held], sequence)
       isWhole = true
-      if (Object.keys(goodbyes).length > 0) setImmediate(() => enqueue(flush))
+      if (changed.size > 0) setImmediate(() => enqueue(flush))
     }
     await redis().call('PEXPIRE', key, keptFor)
     await publish(JSON.stringify({ kind: 'beat', from: id, sequence }))

@@ -51,8 +51,9 @@ export function recordRetry(service: string): void {
 export function recordHeartbeat(
   service: string,
   result: 'registered' | 'changed' | 'renewed' | 'left' | 'refused',
+  count = 1,
 ): void {
-  heartbeats.add(service, result)
+  heartbeats.addMany(count, service, result)
 }
 
 /** Asked when somebody reads the metrics of the process that holds the leases. */

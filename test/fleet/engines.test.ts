@@ -11,6 +11,7 @@ import { startRedis } from '../harness/redis.ts'
 import { request } from '../harness/request.ts'
 import { tempFolder } from '../harness/temp-folder.ts'
 import { startUpstream } from '../harness/upstream.ts'
+import { limitHolds } from './limits.ts'
 import { type Fleet, type Member, startFleet } from './scene.ts'
 
 /** The ways in which Redis is run: with a password, behind sentinels, as a cluster. */
@@ -24,20 +25,6 @@ async function isShared(fleet: Fleet, id: string, url: string): Promise<void> {
     async () => (await second.targets()).some((target) => target.id === id && target.health === 'well'),
     patient,
   )
-}
-
-async function limitHolds(fleet: Fleet, client: string): Promise<void> {
-  await eventually(async () => {
-    const statuses = await Promise.all(
-      Array.from({ length: 160 }, async (_, at) => {
-        const headers = { 'x-client': client }
-        return (await request(`${fleet.proxies[at % 2]?.url}/few`, { headers, timeout: 30_000 })).status
-      }),
-    )
-    client += '+'
-    assert.equal(statuses.filter((status) => status === 200).length, 100)
-    return true
-  }, patient)
 }
 
 test(

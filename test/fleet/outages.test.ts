@@ -5,6 +5,7 @@ import { needs } from '../harness/parts.ts'
 import { type RunningRedis, startRedis } from '../harness/redis.ts'
 import { request } from '../harness/request.ts'
 import { startUpstream } from '../harness/upstream.ts'
+import { limitHolds, passedBy } from './limits.ts'
 import { type Fleet, type Member, startFleet } from './scene.ts'
 
 /** Redis goes away in every way that it can, and comes back with what it should not have. */
@@ -13,22 +14,6 @@ const patient = { timeout: 20_000 }
 
 async function isServed({ url }: Member): Promise<boolean> {
   return (await request(`${url}/photos`)).status === 200
-}
-
-async function passedBy(fleet: Fleet, client: string, asks: number): Promise<number> {
-  const replies = await Promise.all(
-    Array.from({ length: asks }, (_, at) =>
-      request(`${fleet.proxies[at % fleet.proxies.length]?.url}/few`, {
-        headers: { 'x-client': client },
-        timeout: 30_000,
-      }),
-    ),
-  )
-  assert.deepEqual(
-    replies.map(({ status }) => status).filter((status) => status !== 200 && status !== 429),
-    [],
-  )
-  return replies.filter(({ status }) => status === 200).length
 }
 
 async function areAllTold(fleet: Fleet, there: boolean): Promise<void> {
@@ -65,7 +50,7 @@ suite('a fleet whose Redis', { concurrency: false }, () => {
       await fleet.announce(first, 'photos', upstream.url).heard
       await eventually(() => isServed(second), patient)
       await areAllTold(fleet, true)
-      assert.equal(await passedBy(fleet, 'before', 200), 100)
+      await limitHolds(fleet, 'before')
 
       await leave(redis)
       await areAllTold(fleet, false)
@@ -84,7 +69,7 @@ suite('a fleet whose Redis', { concurrency: false }, () => {
         assert.deepEqual(ids.sort(), ['main', 'meanwhile'])
         return true
       }, patient)
-      assert.equal(await passedBy(fleet, 'after', 200), 100)
+      await limitHolds(fleet, 'after')
     })
 
   test('comes back with less than it had counted is reminded of it', needs('redis'), async (t) => {

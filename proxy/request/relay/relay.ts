@@ -24,8 +24,9 @@ export function relay(exchange: Exchange, route: Route, facts: Facts, retried: R
   attempt({ exchange, route, facts, upstream, key, framing, body, invited: false, tried: [], retried })
 }
 
-/** The most targets that one exchange is offered to. */
+/** The most targets that one exchange is offered to. Who refuses at once costs little, and many may have gone together. */
 const mostAttempts = 3
+const mostRefusals = 8
 
 function attempt(relay: Relay): void {
   const { exchange, upstream } = relay
@@ -85,8 +86,8 @@ function failed(relay: Relay, target: Target, failure: Failure): void {
 
 function mayRepeat(relay: Relay, failure: Failure): boolean {
   const { exchange, body, tried } = relay
-  if (exchange.response.headersSent || exchange.attempts >= mostAttempts || failure.code === 'bad_request')
-    return false
+  if (exchange.response.headersSent || failure.code === 'bad_request') return false
+  if (exchange.attempts >= (failure.code === 'upstream_refused' ? mostRefusals : mostAttempts)) return false
   if (body !== undefined && (body.destroyed || body.readableDidRead)) return false
   const safe = exchange.method === 'GET' || exchange.method === 'HEAD' || exchange.method === 'OPTIONS'
   if (!failure.nothingSent && !(safe && failure.code === 'upstream_broken')) return false

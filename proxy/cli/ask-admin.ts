@@ -2,8 +2,20 @@ import http from 'node:http'
 import { resolve } from 'node:path'
 import { loadConfig } from '../config/load.ts'
 
-/** Where the admin listener of a route table is: `http://127.0.0.1:9901`, or `unix:/path`. Throws a sentence. */
-export async function adminOf(file: string): Promise<string> {
+export interface AdminOf {
+  readonly file: string
+  /** Default: what routes.yaml says. */
+  readonly admin?: string
+}
+
+/** Asks the running Gatehouse, and answers its JSON. Throws a sentence if nobody could be asked. */
+export async function askAdmin<Answer>({ file, admin }: AdminOf, path: string): Promise<Answer> {
+  return JSON.parse(await get(admin ?? (await placeOf(file)), path)) as Answer
+}
+
+// --- internal ---
+
+async function placeOf(file: string): Promise<string> {
   const loaded = await loadConfig({ file })
   if (!loaded.ok)
     throw new Error(`${file} has mistakes; name the admin listener: --admin http://127.0.0.1:9901`)
@@ -13,8 +25,7 @@ export async function adminOf(file: string): Promise<string> {
   return `http://${host}:${admin.port}`
 }
 
-/** Asks a running Gatehouse, and answers its JSON. Throws a sentence if nobody answers. */
-export function askAdmin<Answer>(place: string, path: string): Promise<Answer> {
+function get(place: string, path: string): Promise<string> {
   const options = place.startsWith('unix:')
     ? { socketPath: place.slice('unix:'.length), path, headers: { host: 'localhost' } }
     : new URL(path, place)
@@ -26,14 +37,11 @@ export function askAdmin<Answer>(place: string, path: string): Promise<Answer> {
         text += chunk
       })
       response.on('error', failed)
-      response.on('end', () => {
-        if (response.statusCode !== 200) return failed(new Error(`${place} answered ${response.statusCode}`))
-        try {
-          done(JSON.parse(text) as Answer)
-        } catch {
-          failed(new Error(`${place} answered something that is no Gatehouse's`))
-        }
-      })
+      response.on('end', () =>
+        response.statusCode === 200
+          ? done(text)
+          : failed(new Error(`${place} answered ${response.statusCode}`)),
+      )
     })
     request.setTimeout(5000, () => request.destroy(new Error(`${place} does not answer`)))
     request.on('error', (error: NodeJS.ErrnoException) =>
