@@ -13,4 +13,6 @@ export interface ServiceNeeds {
 export type ServiceName = keyof typeof services
 
 /** The services of `make run`, a row each. */
-export const services = {} as const satisfies Record<string, ServiceNeeds>
+export const services = {
+  camera: { upstreams: ['camera'] },
+} as const satisfies Record<string, ServiceNeeds>

@@ -1,0 +1,105 @@
+import { EngineFault } from '../engine.ts'
+import { headLengthField, type Inference } from './tensors.ts'
+
+export interface TritonServer {
+  /** Rejects with an EngineFault unless the server and the model are ready. */
+  ready(): Promise<void>
+  /** What the server says of the model, unchecked. */
+  describe(): Promise<unknown>
+  /** Rejects with an EngineFault; with `RequestRefused` if the server did not take this request as it is. */
+  infer(inference: Inference): Promise<{ lengthOfHead: string | undefined; body: Buffer }>
+}
+
+/** A request that the server understood and refused: 4xx. A smaller batch may be what it wants. */
+export class RequestRefused extends EngineFault {}
+
+/** Bytes of an answer: numbers for a batch and their description are some hundreds. */
+const longestAnswer = 256 * 1024
+
+/** Speaks HTTP to a server of the KServe v2 protocol. `url` has no slash at its end; `timeout` is in milliseconds. */
+export function createTritonServer(settings: { url: string; model: string; timeout: number }): TritonServer {
+  const { url, timeout } = settings
+  const model = `/v2/models/${encodeURIComponent(settings.model)}`
+
+  async function ask(path: string, inference?: Inference) {
+    try {
+      const response = await fetch(url + path, {
+        method: inference ? 'POST' : 'GET',
+        // It may answer compressed only if asked to, and a few numbers gain nothing by it.
+        headers: { ...inference?.headers, 'accept-encoding': 'identity' },
+        body: inference && new Uint8Array(inference.body),
+        signal: AbortSignal.timeout(timeout),
+        // A server that sends us elsewhere is not the one that the operator named.
+        redirect: 'error',
+      })
+      const body = await readAll(response)
+      return {
+        status: response.status,
+        lengthOfHead: response.headers.get(headLengthField) ?? undefined,
+        body,
+      }
+    } catch (error) {
+      if (error instanceof EngineFault) throw error
+      const late = (error as Error).name === 'TimeoutError'
+      throw new EngineFault(
+        'away',
+        late ? 'The quality model takes too long' : 'The quality model is away',
+        error,
+      )
+    }
+  }
+
+  return {
+    async ready() {
+      // Not ready is 400 with an empty body here, not 503.
+      for (const path of ['/v2/health/ready', `${model}/ready`]) {
+        const { status } = await ask(path)
+        if (status !== 200)
+          throw new EngineFault('away', 'The quality model is not ready', `${path}: ${status}`)
+      }
+    },
+    async describe() {
+      const { status, body } = await ask(model)
+      if (status !== 200)
+        throw new EngineFault('away', 'The quality model is not there', reasonIn(status, body))
+      try {
+        return JSON.parse(body.toString())
+      } catch (error) {
+        throw new EngineFault('wrong', 'The quality model gave an answer that makes no sense', error)
+      }
+    },
+    async infer(inference) {
+      const { status, ...answer } = await ask(`${model}/infer`, inference)
+      if (status === 200) return answer
+      const reason = reasonIn(status, answer.body)
+      if (status === 503 || status === 429)
+        throw new EngineFault('overloaded', 'The quality model has too much to do', reason)
+      if (status >= 400 && status < 500)
+        throw new RequestRefused('wrong', 'The quality model does not take this picture', reason)
+      throw new EngineFault('away', 'The quality model is in trouble', reason)
+    },
+  }
+}
+
+// --- internal ---
+
+async function readAll(response: Response): Promise<Buffer> {
+  const pieces: Uint8Array[] = []
+  let size = 0
+  for await (const piece of response.body ?? []) {
+    size += piece.length
+    if (size > longestAnswer)
+      throw new EngineFault(
+        'wrong',
+        'The quality model gave an answer that makes no sense',
+        'it does not end',
+      )
+    pieces.push(piece)
+  }
+  return Buffer.concat(pieces)
+}
+
+/** For the log. The body of an error may be empty, or no JSON at all. */
+function reasonIn(status: number, body: Buffer): string {
+  return `${status} ${body.toString().slice(0, 300)}`
+}
