@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Readable } from 'node:stream'
+import { addAbortSignal, type Readable } from 'node:stream'
 
 /** Where a chunk belongs, and what it was said to be. */
 export interface ChunkPlace {
@@ -104,8 +104,9 @@ async function writeAt(
   const hash = createHash('sha256')
   const head: Buffer[] = []
   let arrived = 0
+  // Stops one that waits for bytes as well.
+  addAbortSignal(signal, bytes)
   for await (const piece of bytes as AsyncIterable<Buffer>) {
-    signal.throwIfAborted()
     if (arrived < 16) head.push(piece.subarray(0, 16))
     // Beyond its own place a chunk writes nothing: there lies the next one.
     const fitting = piece.subarray(0, Math.max(0, size - arrived))

@@ -22,8 +22,8 @@ export async function startPostgres(t: Teardown): Promise<RealPostgres> {
   const folder = await tempFolder(t)
   const programs = pathOf('postgresql').replace(/[^/]*$/, '')
   const asRoot = process.getuid?.() === 0
-  const user = asRoot ? idsOf('postgres') : {}
-  if (user.uid !== undefined) {
+  const user: { uid?: number; gid?: number } = asRoot ? idsOf('postgres') : {}
+  if (user.uid !== undefined && user.gid !== undefined) {
     await chown(folder, user.uid, user.gid)
     await chmod(folder, 0o711)
   }

@@ -42,7 +42,7 @@ export async function startCamera(t: Teardown, options: CameraOptions = {}): Pro
       await once(child, 'exit')
     },
     async start() {
-      const [command, ...args] = [...(options.before ?? []), process.execPath, main] as [string, ...string[]]
+      const [command = '', ...args] = [...(options.before ?? []), process.execPath, main]
       const from = text.length
       const child = spawn(command, args, {
         env: {
@@ -60,11 +60,12 @@ export async function startCamera(t: Teardown, options: CameraOptions = {}): Pro
       service.child = child
       service.url = await eventually(
         () => {
-          if (child.exitCode !== null) throw new Error(`It ended with ${child.exitCode}:\n${text}`)
+          if (child.exitCode !== null) return `ended with ${child.exitCode}`
           return /serves (http:\S+)/.exec(text.slice(from))?.[1]
         },
         { timeout: 40_000 },
       )
+      if (service.url.startsWith('ended')) throw new Error(`It ${service.url}:\n${text}`)
     },
   } as CameraService
   onEnd(t, () => service.kill())
