@@ -12,6 +12,8 @@ import { tempFolder } from '../../harness/temp-folder.ts'
 export interface RealPostgres {
   /** For DATABASE_URL. */
   readonly url: string
+  /** A new database on it, for DATABASE_URL. */
+  createDatabase(): Promise<string>
   /** Ends all connections and the server. */
   stop(): Promise<void>
   start(): Promise<void>
@@ -30,14 +32,24 @@ export async function startPostgres(t: Teardown): Promise<RealPostgres> {
   const data = join(folder, 'data')
   const initialise = ['-D', data, '-U', 'postgres', '-A', 'trust', '--no-sync', '-E', 'UTF8']
   execFileSync(join(programs, 'initdb'), initialise, { stdio: 'ignore', cwd: folder, ...user })
+  let databases = 0
   let child: ReturnType<typeof spawn> | undefined
   const postgres: RealPostgres = {
     url: `postgres://postgres@localhost/postgres?host=${encodeURIComponent(folder)}`,
+    async createDatabase() {
+      const name = `test${databases++}`
+      const client = new pg.Client({ connectionString: postgres.url })
+      await client.connect()
+      await client.query(`create database ${name}`)
+      await client.end()
+      return postgres.url.replace('/postgres?', `/${name}?`)
+    },
     async start() {
       const settings = [
         `listen_addresses=`,
         `unix_socket_directories=${folder}`,
         'unix_socket_permissions=0777',
+        'fsync=off',
       ]
       const args = ['-D', data, ...settings.flatMap((setting) => ['-c', setting])]
       child = spawn(join(programs, 'postgres'), args, { stdio: 'ignore', cwd: folder, ...user })

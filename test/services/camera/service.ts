@@ -8,6 +8,8 @@ import { tempFolder } from '../../harness/temp-folder.ts'
 /** The camera service as a process of its own, that tests may kill. */
 export interface CameraService {
   readonly folder: string
+  /** The settings that it was given. */
+  readonly env: NodeJS.ProcessEnv
   /** Where it listens. Another place after each start. */
   url: string
   child: ChildProcess
@@ -34,6 +36,7 @@ export async function startCamera(t: Teardown, options: CameraOptions = {}): Pro
   let text = ''
   const service = {
     folder,
+    env: options.env ?? {},
     log: () => text,
     async kill() {
       const { child } = service

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, describe, test } from 'node:test'
+import { after, describe, type TestContext, test } from 'node:test'
 import pg from 'pg'
 import { eventually } from '../../harness/eventually.ts'
 import { needs } from '../../harness/parts.ts'
@@ -17,11 +17,14 @@ import {
   someRecording,
 } from './client.ts'
 import { startPostgres } from './postgres.ts'
-import { startCamera } from './service.ts'
+import { type CameraService, startCamera } from './service.ts'
 
 /** Recordings in chunks: whole in the end, whatever happened on the way. */
 
-const embedded = await startCamera({ after })
+const [embedded, postgres] = await Promise.all([
+  startCamera({ after }),
+  needs('postgresql').skip === false ? startPostgres({ after }) : undefined,
+])
 
 describe('a recording', () => {
   test('is whole when its chunks came out of order, and each of them twice', async () => {
@@ -272,40 +275,15 @@ describe('a chunk is refused', () => {
   }
 })
 
-test('twenty recordings at once are whole although the service is killed between their chunks', async (t) => {
-  const service = await startCamera(t)
-  const recordings = Array.from({ length: 20 }, () => someRecording(chunkSize * 6 + 99))
-  const clients = await Promise.all(recordings.map(() => openSession(() => service.url)))
-  let taken = 0
-  const sending = recordings.map(async (recording, at) => {
-    const chunks = chunksOf(recording).map((chunk, index) => ({ chunk, index }))
-    // Not in order, and not the same in each.
-    const order = chunks.toSorted((one, other) => ((one.index * 5 + at) % 7) - ((other.index * 5 + at) % 7))
-    for (const { chunk, index } of order) {
-      await sendUntilTaken(clients[at] as (typeof clients)[number], 'take', chunk, { index, total: 7 })
-      taken++
-    }
-  })
-  for (const many of [30, 90]) {
-    await eventually(() => taken > many, { timeout: 30_000 })
-    await service.kill()
-    await service.start()
-  }
-  await Promise.all(sending)
-  for (const [at, recording] of recordings.entries()) {
-    const { body } = await (clients[at] as (typeof clients)[number]).fetch('take')
-    assert.equal(sha256(body), sha256(recording))
-  }
-  const names = await readdir(join(service.folder, 'recordings'))
-  assert.equal(names.filter((name) => name.endsWith('.webm')).length, 20)
-  assert.equal(names.length, 20, 'nothing is left over')
+test('twenty recordings at once are whole although the service, with its own database, is killed', async (t) => {
+  await sendThroughKills(await startCamera(t), [60])
 })
 
-describe('room', () => {
+describe('room', needs('postgresql'), () => {
   const quotas = { MAX_RECORDING: '200000', SESSION_QUOTA: '250000', TOTAL_QUOTA: '400000' }
 
   test('is limited for a recording, a session and all of them', async (t) => {
-    const service = await startCamera(t, { env: quotas })
+    const service = await startOnPostgres(t, quotas)
     const client = await openSession(() => service.url)
     const chunk = someRecording(chunkSize)
     assert.equal((await client.send('long', chunk, { index: 3 })).status, 413)
@@ -326,7 +304,7 @@ describe('room', () => {
   })
 
   test('cannot be had twice by chunks that come at once', async (t) => {
-    const service = await startCamera(t, { env: quotas })
+    const service = await startOnPostgres(t, quotas)
     const client = await openSession(() => service.url)
     const chunk = someRecording(chunkSize)
     const replies = await Promise.all(
@@ -336,7 +314,7 @@ describe('room', () => {
   })
 
   test('is left on the disk for others', async (t) => {
-    const service = await startCamera(t, { env: { DISK_RESERVE: String(2 ** 49) } })
+    const service = await startOnPostgres(t, { DISK_RESERVE: String(2 ** 49) })
     const client = await openSession(() => service.url)
     assert.equal((await client.send('a', someRecording(100), { index: 0, total: 1 })).status, 507)
   })
@@ -344,52 +322,31 @@ describe('room', () => {
 
 describe('with a real Postgres', needs('postgresql'), () => {
   test('what was taken outlives the database, and what comes meanwhile is told to wait', async (t) => {
-    const postgres = await startPostgres(t)
-    const service = await startCamera(t, { env: { DATABASE_URL: postgres.url } })
+    const service = await startOnPostgres(t)
     const client = await openSession(() => service.url)
     const recording = someRecording(chunkSize * 2 + 5)
     const [first, second, third] = chunksOf(recording) as [Buffer, Buffer, Buffer]
     await client.send('take', first, { index: 0, total: 3 })
-    await postgres.stop()
+    await postgres?.stop()
     const away = await client.send('take', second, { index: 1, total: 3 })
     assert.equal(away.status, 503)
     assert.ok(away.headers['retry-after'])
     const health = JSON.parse((await request(`${service.url}/health`)).text)
     assert.deepEqual([health.status, health.database], ['degraded', { kind: 'postgres', answers: false }])
-    await postgres.start()
+    await postgres?.start()
     await sendUntilTaken(client, 'take', third, { index: 2, total: 3 })
     await sendUntilTaken(client, 'take', second, { index: 1, total: 3 })
     assert.equal(sha256((await client.fetch('take')).body), sha256(recording))
   })
 
-  test('ten recordings at once are whole although the service is killed', async (t) => {
-    const postgres = await startPostgres(t)
-    const service = await startCamera(t, { env: { DATABASE_URL: postgres.url } })
-    const recordings = Array.from({ length: 10 }, () => someRecording(chunkSize * 4))
-    const clients = await Promise.all(recordings.map(() => openSession(() => service.url)))
-    let taken = 0
-    const sending = recordings.flatMap((recording, at) =>
-      chunksOf(recording).map(async (chunk, index) => {
-        await sendUntilTaken(clients[at] as (typeof clients)[number], 'take', chunk, { index, total: 4 })
-        taken++
-      }),
-    )
-    await eventually(() => taken > 5, { timeout: 30_000 })
-    await service.kill()
-    await service.start()
-    await Promise.all(sending)
-    for (const [at, recording] of recordings.entries())
-      assert.equal(
-        sha256((await (clients[at] as (typeof clients)[number]).fetch('take')).body),
-        sha256(recording),
-      )
+  test('twenty recordings at once are whole although the service is killed twice', async (t) => {
+    await sendThroughKills(await startOnPostgres(t), [30, 90])
   })
 
   test('a full disk costs the chunk that came, not the recording', async (t) => {
-    const postgres = await startPostgres(t)
     const small = 'mount -t tmpfs -o size=300k tmpfs "$DATA_DIR" && exec "$@"'
     const before = ['unshare', '--mount', 'sh', '-c', small, 'sh']
-    const service = await startCamera(t, { env: { DATABASE_URL: postgres.url }, before }).catch((error) => {
+    const service = await startOnPostgres(t, {}, before).catch((error) => {
       if (/unshare|mount/.test(String(error))) return undefined
       throw error
     })
@@ -416,14 +373,13 @@ describe('with a real Postgres', needs('postgresql'), () => {
   })
 
   test('what is too old goes: recordings, what never became one, and sessions', async (t) => {
-    const postgres = await startPostgres(t)
-    const service = await startCamera(t, { env: { DATABASE_URL: postgres.url } })
+    const service = await startOnPostgres(t)
     const client = await openSession(() => service.url)
     const chunk = someRecording(chunkSize)
     for (const name of ['new', 'old']) await client.send(name, chunk, { index: 0, total: 1 })
     for (const name of ['started', 'abandoned']) await client.send(name, chunk, { index: 0 })
     const forgotten = await openSession(() => service.url)
-    const database = new pg.Client({ connectionString: postgres.url })
+    const database = new pg.Client({ connectionString: service.env.DATABASE_URL })
     await database.connect()
     await database.query(
       `update recordings set updated_at = now() - interval '40 days' where video_id = 'old'`,
@@ -463,6 +419,43 @@ test('names all wrong settings at once and ends with code 2', async (t) => {
     return true
   })
 })
+
+/** Twenty recordings at once; the service is killed, and starts again, when so many chunks were taken. */
+async function sendThroughKills(service: CameraService, kills: readonly number[]): Promise<void> {
+  const recordings = await Promise.all(
+    Array.from({ length: 20 }, async () => ({
+      client: await openSession(() => service.url),
+      bytes: someRecording(chunkSize * 6 + 99),
+    })),
+  )
+  let taken = 0
+  const sending = recordings.map(async ({ client, bytes }, at) => {
+    const chunks = chunksOf(bytes).map((chunk, index) => ({ chunk, index }))
+    // Not in order, and not the same in each.
+    const place = ({ index }: { index: number }) => (index * 5 + at) % 7
+    for (const { chunk, index } of chunks.toSorted((one, other) => place(one) - place(other))) {
+      await sendUntilTaken(client, 'take', chunk, { index, total: 7 })
+      taken++
+    }
+  })
+  const all = Promise.all(sending)
+  for (const many of kills) {
+    await Promise.race([all, eventually(() => taken > many, { timeout: 30_000 })])
+    await service.kill()
+    await service.start()
+  }
+  await all
+  for (const { client, bytes } of recordings)
+    assert.equal(sha256((await client.fetch('take')).body), sha256(bytes))
+  const names = await readdir(join(service.folder, 'recordings'))
+  assert.equal(names.filter((name) => name.endsWith('.webm')).length, 20)
+  assert.equal(names.length, 20, 'nothing is left over')
+}
+
+/** A service with a database of its own on the one server. */
+async function startOnPostgres(t: TestContext, env: NodeJS.ProcessEnv = {}, before: readonly string[] = []) {
+  return startCamera(t, { env: { DATABASE_URL: await postgres?.createDatabase(), ...env }, before })
+}
 
 /** Sends the head and half of a chunk, and leaves the connection open. */
 async function sendHalf(sessionId: string, token: string, video: string, chunk: Buffer) {
