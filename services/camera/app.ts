@@ -23,7 +23,7 @@ export interface AppParts {
   /** Folder of the built page. */
   readonly page: string
   /** What the page has to know. */
-  readonly told: { chunkSize: number; maxRecording: number; publicUrl: string | undefined }
+  readonly told: { chunkSize: number; publicUrl: string | undefined }
   readonly log: Logger
 }
 
@@ -44,7 +44,6 @@ export function createCameraApp(parts: AppParts): Express {
   app.get('/api/settings', (_request, response) => {
     response.set('Cache-Control', 'no-cache').json({
       chunk_size: told.chunkSize,
-      max_recording: told.maxRecording,
       public_url: told.publicUrl ?? null,
       engine: engine.name,
       score_kind: engine.kind,

@@ -53,7 +53,6 @@ await start(log, async () => {
     page: pageFolder(),
     told: {
       chunkSize: Math.min(1024 ** 2, settings.MAX_CHUNK),
-      maxRecording: settings.MAX_RECORDING,
       publicUrl: settings.PUBLIC_URL,
     },
     log,

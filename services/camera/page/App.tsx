@@ -58,7 +58,7 @@ export function App() {
               />
             </>
           ) : camera.state === 'asking' ? (
-            <p className="waiting" role="status">
+            <p className="asking" role="status">
               The browser asks whether this page may use the camera. Allow it, and the picture appears here.
             </p>
           ) : (

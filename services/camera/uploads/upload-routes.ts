@@ -1,4 +1,4 @@
-import express, { type Request, Router } from 'express'
+import express, { Router } from 'express'
 import { z } from 'zod'
 import { Problem } from '../../shared/problem.ts'
 import { readBody } from '../read-body.ts'
@@ -35,14 +35,6 @@ const asked = z.object({ session_id: z.uuid('is not the id of a session'), video
 export function uploadRoutes(sessions: Sessions, recordings: Recordings, receiver: Receiver): Router {
   const router = Router()
 
-  /** The recording that a request may speak of. Throws a Problem 401, 403 or 404. */
-  async function recordingOf(request: Request, { session_id, video_id }: z.output<typeof asked>) {
-    await sessions.open(bearerToken(request), session_id)
-    const recording = await recordings.find(session_id, video_id)
-    if (recording === undefined) throw new Problem(404, 'There is no such recording')
-    return recording
-  }
-
   router.post('/api/upload/chunk', async (request, response) => {
     // Whose it is, is known before anything of the body is read.
     const session = await sessions.open(bearerToken(request))
@@ -54,13 +46,20 @@ export function uploadRoutes(sessions: Sessions, recordings: Recordings, receive
   })
 
   router.get('/api/upload/status', async (request, response) => {
-    const recording = await recordingOf(request, readBody(asked, { ...request.query }))
-    response.set('Cache-Control', 'no-store').json(describe(await receiver.look(recording)))
+    const { session_id, video_id } = readBody(asked, { ...request.query })
+    await sessions.open(bearerToken(request), session_id)
+    const recording = await recordings.find(session_id, video_id)
+    // To have nothing yet is an answer: it is what a client asks before it sends the first chunk.
+    const nothing = { status: 'nothing_received', video_id, total_chunks: null, received: 0, missing: [] }
+    const told = recording === undefined ? nothing : describe(await receiver.look(recording))
+    response.set('Cache-Control', 'no-store').json(told)
   })
 
   router.post('/api/upload/metadata', express.json({ limit: '16kb' }), async (request, response) => {
     const { session_id, video_id, ...said } = readBody(metadata, request.body)
-    const recording = await recordingOf(request, { session_id, video_id })
+    await sessions.open(bearerToken(request), session_id)
+    const recording = await recordings.find(session_id, video_id)
+    if (recording === undefined) throw new Problem(404, 'There is no such recording')
     await recordings.saveMetadata(recording.id, said)
     response.json({ status: 'metadata_saved', video_id })
   })

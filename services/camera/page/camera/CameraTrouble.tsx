@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'react'
-import { ask } from '../../../shared/page/ask.ts'
+import { readSettings } from '../settings.ts'
 import type { CameraTrouble as Trouble } from './useCamera.ts'
 
 const words: Record<Trouble, { title: string; steps: readonly string[] }> = {
@@ -68,10 +68,7 @@ export function CameraTrouble({ trouble, tryAgain }: { trouble: Trouble; tryAgai
 function EncryptedAddress() {
   const [address, setAddress] = useState<string>()
   useEffect(() => {
-    ask<{ public_url: string | null }>('api/settings').then(
-      ({ public_url }) => setAddress(public_url ?? undefined),
-      () => {},
-    )
+    void readSettings().then(({ public_url }) => setAddress(public_url ?? undefined))
   }, [])
   return (
     address && (

@@ -36,7 +36,8 @@ export function QualityPanel({ quality }: { quality: Quality | undefined }) {
               optimum={1}
               value={Math.max(0.02, score)}
             />
-            <span className="soft">{advice ?? levels[level]}</span>
+            <span className="level">{levels[level]}</span>
+            {advice && <span className="soft">{advice}</span>}
           </li>
         ))}
       </ul>

@@ -63,7 +63,8 @@ function UploadRow({
       />
       {reason && (
         <p className="soft small">
-          {reason} {state === 'waiting' && 'It is kept in this browser and sent as soon as it can be.'}
+          {reason.replace(/\.?$/, '.')}{' '}
+          {state === 'waiting' && 'It is kept in this browser and sent as soon as it can be.'}
         </p>
       )}
       {state === 'failed' && <Remove when={when} remove={() => remove(entry.videoId)} />}

@@ -1,3 +1,4 @@
+import { readSettings } from '../settings.ts'
 import type { Journal, RecordingFacts } from './journal.ts'
 
 export interface RunningRecording {
@@ -21,8 +22,6 @@ interface RecorderSettings {
 
 /** In order of preference; every browser that records at all has one of them. */
 const kinds = ['video/webm;codecs=vp9', 'video/webm;codecs=vp8', 'video/webm', 'video/mp4']
-/** Bytes of a chunk. */
-const chunkSize = 1024 ** 2
 /** Milliseconds: at most so much is lost when the browser itself ends. */
 const slice = 1_000
 
@@ -37,7 +36,7 @@ export async function startRecording(settings: RecorderSettings): Promise<Runnin
   let written: Promise<void> = journal.begin({
     videoId,
     extension: recorder.mimeType.includes('mp4') ? 'mp4' : 'webm',
-    chunkSize,
+    chunkSize: (await readSettings()).chunk_size,
   })
   await written
   const release = await hold(videoId)

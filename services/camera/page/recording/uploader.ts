@@ -102,20 +102,11 @@ export function createUploader({ journal, onChange, onWhole }: UploaderSettings)
 
   async function whatIsThere(session: Session, entry: JournalEntry): Promise<Set<number>> {
     const path = `api/upload/status?session_id=${session.id}&video_id=${entry.videoId}`
-    try {
-      const { missing, received } = await ask<Status>(path, { headers: authorise(session) })
-      // Gaps end where the last chunk over there does; what lies beyond was never sent.
-      const gaps = missing.flatMap(([from, to]) =>
-        Array.from({ length: to - from + 1 }, (_, at) => from + at),
-      )
-      const end = received + gaps.length
-      return new Set(
-        Array.from({ length: end }, (_, index) => index).filter((index) => !gaps.includes(index)),
-      )
-    } catch (error) {
-      if (error instanceof Refusal && error.status === 404) return new Set()
-      throw error
-    }
+    const { missing, received } = await ask<Status>(path, { headers: authorise(session) })
+    // Gaps end where the last chunk over there does; what lies beyond was never sent.
+    const gaps = missing.flatMap(([from, to]) => Array.from({ length: to - from + 1 }, (_, at) => from + at))
+    const end = received + gaps.length
+    return new Set(Array.from({ length: end }, (_, index) => index).filter((index) => !gaps.includes(index)))
   }
 
   async function sendChunk(session: Session, entry: JournalEntry, index: number): Promise<Status> {
@@ -192,7 +183,7 @@ export function createUploader({ journal, onChange, onWhole }: UploaderSettings)
 // --- internal ---
 
 interface Status {
-  readonly status: 'chunk_received' | 'video_complete'
+  readonly status: 'nothing_received' | 'chunk_received' | 'video_complete'
   readonly received: number
   readonly missing: readonly (readonly [from: number, to: number])[]
 }
