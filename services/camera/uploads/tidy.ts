@@ -37,13 +37,15 @@ export function keepTidy(
   return { stop: () => clearInterval(timer) }
 }
 
+// --- internal ---
+
 /**
  * Finishes what a crash left all but finished, and removes what is too old. Answers how many recordings went.
  *
  * A file that no recording names is removed only when it is older than any recording may be: a database that was
  * restored, or mistaken for another, must not cost the files of today.
  */
-export async function tidy(
+async function tidy(
   recordings: Recordings,
   files: RecordingFiles,
   receiver: Receiver,

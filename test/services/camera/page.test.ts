@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { readdir, readFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { promisify } from 'node:util'
+import axe from 'axe-core'
 import type { Page } from 'playwright-core'
 import { eventually } from '../../harness/eventually.ts'
 import { needs, pathOf } from '../../harness/parts.ts'
@@ -190,11 +190,9 @@ async function secondsOf(file: string, complaints = /^$/): Promise<number> {
   return Number(stdout.trim().split('\n').at(-1)?.replace(',', ''))
 }
 
-const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
-
 /** What axe finds that keeps somebody from using the page. */
 async function seriousFaults(page: Page): Promise<string[]> {
-  await page.evaluate(await readFile(axe, 'utf8'))
+  await page.evaluate(axe.source)
   const { violations } = (await page.evaluate('axe.run()')) as {
     violations: { id: string; impact: string; nodes: { html: string }[] }[]
   }

@@ -66,7 +66,8 @@ export async function startCamera(t: Teardown, options: CameraOptions = {}): Pro
           if (child.exitCode !== null) return `ended with ${child.exitCode}`
           return /serves (http:\S+)/.exec(text.slice(from))?.[1]
         },
-        { timeout: 40_000 },
+        // A first start makes a database, and the machine may be busy with others that do.
+        { timeout: 90_000 },
       )
       if (service.url.startsWith('ended')) throw new Error(`It ${service.url}:\n${text}`)
     },

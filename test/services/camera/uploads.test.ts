@@ -21,7 +21,8 @@ import { type CameraService, startCamera } from './service.ts'
 
 /** Recordings in chunks: whole in the end, whatever happened on the way. */
 
-const [embedded, postgres] = await Promise.all([
+const [embedded, killable, postgres] = await Promise.all([
+  startCamera({ after }),
   startCamera({ after }),
   needs('postgresql').skip === false ? startPostgres({ after }) : undefined,
 ])
@@ -275,8 +276,8 @@ describe('a chunk is refused', () => {
   }
 })
 
-test('twenty recordings at once are whole although the service, with its own database, is killed', async (t) => {
-  await sendThroughKills(await startCamera(t), [60])
+test('twenty recordings at once are whole although the service, with its own database, is killed', async () => {
+  await sendThroughKills(killable, [60])
 })
 
 describe('room', needs('postgresql'), () => {
