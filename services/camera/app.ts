@@ -1,9 +1,9 @@
-import type { Express } from 'express'
-import express from 'express'
+import { setTimeout as sleep } from 'node:timers/promises'
+import express, { type Express } from 'express'
 import type { Database } from '../shared/database.ts'
 import type { Logger } from '../shared/logger.ts'
 import { answerErrors, createApp } from '../shared/web-app.ts'
-import type { QualityEngine } from './quality/engine.ts'
+import type { EngineHealth, QualityEngine } from './quality/engine.ts'
 import { qualityRoutes } from './quality/quality-routes.ts'
 import { sessionRoutes } from './sessions/session-routes.ts'
 import type { Sessions } from './sessions/sessions.ts'
@@ -32,13 +32,13 @@ export function createCameraApp(parts: AppParts): Express {
   const { db, sessions, recordings, files, receiver, engine, page, told, log } = parts
   const app = createApp(log)
   app.get('/health', async (_request, response) => {
-    const [database, quality] = await Promise.all([databaseHealth(db), engine.health()])
+    const [database, quality] = await Promise.all([databaseHealth(db), engineHealth(engine)])
     // 200 all the same: without either of them there is still much that works, and the page says what does not.
     response.set('Cache-Control', 'no-store').json({
       status: database.answers && quality.answers ? 'healthy' : 'degraded',
       service: 'camera',
       database,
-      engine: { name: engine.name, kind: engine.kind, ...quality },
+      engine: quality,
     })
   })
   app.get('/api/settings', (_request, response) => {
@@ -62,10 +62,22 @@ export function createCameraApp(parts: AppParts): Express {
 
 // --- internal ---
 
+/** Milliseconds. Who asks for our health waits not much longer, and must not take us for dead because another is. */
+const healthLimit = 1_000
+
 async function databaseHealth(db: Database): Promise<{ kind: Database['kind']; answers: boolean }> {
-  const answers = await db.pool.query('select 1').then(
+  const asked = db.pool.query('select 1').then(
     () => true,
     () => false,
   )
-  return { kind: db.kind, answers }
+  return { kind: db.kind, answers: await soon(asked, false) }
+}
+
+async function engineHealth(engine: QualityEngine) {
+  const late: EngineHealth = { answers: false, reason: 'The quality model takes too long' }
+  return { name: engine.name, kind: engine.kind, ...(await soon(engine.health(), late)) }
+}
+
+function soon<Answer>(asked: Promise<Answer>, late: Answer): Promise<Answer> {
+  return Promise.race([asked, sleep(healthLimit, late, { ref: false })])
 }

@@ -3,6 +3,9 @@ import { wholeNumber } from '../shared/environment.ts'
 
 const MiB = 1024 ** 2
 
+/** Bytes: smaller ones would make a crowd of rows of a recording. */
+export const smallestChunk = 16 * 1024
+
 /** `file_extension` of an upload, and what it is served as. */
 export const mediaTypes = { webm: 'video/webm', mp4: 'video/mp4' } as const
 
@@ -18,7 +21,7 @@ export const cameraSettings = z
     SESSION_HOURS: positive(7 * 24),
     KEEP_DAYS: positive(30),
     UNFINISHED_HOURS: positive(48),
-    MAX_CHUNK: positive(8 * MiB),
+    MAX_CHUNK: positive(8 * MiB).refine((size) => size >= smallestChunk, `is below ${smallestChunk}`),
     MAX_RECORDING: positive(1024 * MiB),
     SESSION_QUOTA: positive(4096 * MiB),
     TOTAL_QUOTA: positive(50 * 1024 * MiB),

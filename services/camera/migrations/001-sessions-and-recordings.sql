@@ -11,6 +11,8 @@ create table sessions (
   -- What its chunks take on disk, kept here so that a quota costs one row.
   bytes bigint not null default 0
 );
+-- The sum of all of them is asked for with each chunk, and most sessions have nothing.
+create index sessions_with_bytes on sessions (id) include (bytes) where bytes > 0;
 
 -- `id` names the file on disk; `video_id` is the client's own name and reaches no path.
 create table recordings (

@@ -67,7 +67,12 @@ export function App() {
         </div>
         <div className="side">
           {camera.state === 'on' && <QualityPanel quality={quality} />}
-          <RecordingList uploads={uploads} saved={saved} remove={recordings.remove} />
+          <RecordingList
+            uploads={uploads}
+            saved={saved}
+            remove={recordings.remove}
+            retry={recordings.retry}
+          />
         </div>
       </main>
     </>

@@ -1,4 +1,5 @@
 import { Problem } from '../../shared/problem.ts'
+import { smallestChunk } from '../settings.ts'
 import type { ChunkForm } from './chunk-form.ts'
 import type { WrittenChunk } from './recording-files.ts'
 import type { Recording } from './recordings.ts'
@@ -10,8 +11,8 @@ export interface ChunkLimits {
   readonly recording: number
 }
 
-/** Bytes: below this a recording would be a crowd of rows. */
-const smallestChunk = 16 * 1024
+/** Chunks of a recording, at most: each receipt looks through their numbers. */
+const mostChunks = 10_000
 
 /** Whether a recording may begin like this. Throws a Problem. */
 export function checkNewRecording({ chunk_size }: ChunkForm, limits: ChunkLimits): void {
@@ -42,6 +43,8 @@ export function checkPlace(recording: Recording, form: ChunkForm, limits: ChunkL
       400,
       'size: only the last chunk is smaller than chunk_size, and comes with total_chunks',
     )
+  if (index >= mostChunks || (total ?? 1) > mostChunks)
+    throw new Problem(413, `A recording has at most ${mostChunks} chunks`, { limit: mostChunks })
   if (index * full + size > limits.recording || (total ?? 1) * full > limits.recording + full)
     throw new Problem(413, `A recording has at most ${limits.recording} bytes`, { limit: limits.recording })
 }

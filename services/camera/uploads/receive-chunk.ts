@@ -30,6 +30,9 @@ export interface Receiver {
   look(recording: Recording): Promise<Receipt>
 }
 
+/** Milliseconds for one chunk: who sends a byte now and then must not hold a place for ever. */
+const patience = 5 * 60_000
+
 export function createReceiver(
   recordings: Recordings,
   files: RecordingFiles,
@@ -50,11 +53,13 @@ export function createReceiver(
     if (writing.size >= limits.parallel)
       throw new Problem(503, 'Too many uploads at this moment', { headers: { 'Retry-After': '2' } })
     const stop = new AbortController()
+    const late = setTimeout(() => stop.abort(new Problem(408, 'The chunk takes too long')), patience)
     const ended = Promise.withResolvers<void>()
     writing.set(place, { stop, ended: ended.promise })
     try {
       return await work(stop.signal)
     } finally {
+      clearTimeout(late)
       writing.delete(place)
       ended.resolve()
     }
@@ -104,7 +109,10 @@ export function createReceiver(
           const offset = place.index * form.chunk_size
           const written = await files
             .write({ recordingId: place.recordingId, offset, size: form.size, signal }, bytes)
-            .catch(explainDisk)
+            .catch((error) => {
+              signal.throwIfAborted()
+              throw explainDisk(error)
+            })
           checkArrived(form, written)
         }
         await recordings.alone(recording, async (change) => {
@@ -149,9 +157,8 @@ function checkQuota(usage: Usage, size: number, limits: UploadLimits): void {
   if (usage.total + size > limits.total) throw diskFull()
 }
 
-function explainDisk(error: NodeJS.ErrnoException): never {
-  if (error.code === 'ENOSPC' || error.code === 'EDQUOT') throw diskFull()
-  throw error
+function explainDisk(error: NodeJS.ErrnoException): Error {
+  return error.code === 'ENOSPC' || error.code === 'EDQUOT' ? diskFull() : error
 }
 
 function diskFull(): Problem {

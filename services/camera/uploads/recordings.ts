@@ -231,7 +231,7 @@ function recordingOf(row: Row): Recording {
 
 async function usageOf(by: pg.Pool | pg.PoolClient, sessionId: string): Promise<Usage> {
   const { rows } = await by.query<{ session: string | null; total: string | null }>(
-    'select sum(bytes) filter (where id = $1) as session, sum(bytes) as total from sessions',
+    'select sum(bytes) filter (where id = $1) as session, sum(bytes) as total from sessions where bytes > 0',
     [sessionId],
   )
   return { session: Number(rows[0]?.session ?? 0), total: Number(rows[0]?.total ?? 0) }

@@ -151,6 +151,18 @@ test('a session’s token opens nothing but its session, through the house as we
   assert.equal((await one.fetch('mine')).status, 200)
 })
 
+test('a model’s server that hangs takes the score with it, and nothing else', async () => {
+  triton.behaviour = { silent: true }
+  const began = performance.now()
+  const reply = await request(`${door.https}/health`, { headers: { host: door.host } })
+  assert.ok(performance.now() - began < 2_500, 'the proxy would take the service for dead')
+  assert.equal(reply.status, 200)
+  const { status, engine } = JSON.parse(reply.text)
+  assert.deepEqual([status, engine.answers], ['degraded', false])
+  const client = await openSession(() => door.https, { host: door.host })
+  assert.equal((await client.send('x', someRecording(100), { index: 0, total: 1 })).status, 200)
+})
+
 /** Nothing but the service’s own questions has arrived. */
 function assertUntouched(): void {
   assert.deepEqual(

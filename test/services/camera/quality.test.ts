@@ -221,7 +221,7 @@ describe('a model behind a Triton server', () => {
     ],
     ['cannot do that', { infer: refuse(501, { error: 'unsupported' }) }, 503, /in trouble/],
     ['knows no such method', { infer: refuse(405, 'Method Not Allowed') }, 502, /does not take/],
-    ['sends us elsewhere', { infer: redirect }, 503, /away/],
+    ['sends us elsewhere', { infer: redirect }, 503, /in trouble/],
     ['hangs up', { infer: hangUp }, 503, /away/],
     ['hangs up in the middle of its answer', { infer: cutShort }, 503, /away/],
     ['never answers', { infer: () => true }, 503, /too long/],
@@ -262,6 +262,7 @@ describe('a model behind a Triton server', () => {
       assert.ok(reply.json.parts.some(({ advice }) => /More light/.test(advice ?? '')))
       assert.doesNotMatch(reply.text, /127\.0\.0\.1|CUDA|8003/, 'what only operators may know is not told')
       if (status === 503) assert.ok(reply.headers['retry-after'])
+      assert.ok(!triton.paths.includes('GET /elsewhere'))
       if (!/too much/.test(String(title))) assert.match(log(), /cannot be asked/)
     })
 
@@ -284,6 +285,19 @@ describe('a model behind a Triton server', () => {
     })
     assert.deepEqual(await engine.health(), { answers: true })
     assert.match(log(), /answers again/)
+  })
+
+  test('that ends a connection which was kept is asked on another one', async (t) => {
+    let ended = 0
+    const infer: Behaviour['infer'] = (response) => {
+      if (ended++ > 0) return false
+      response.destroy()
+      return true
+    }
+    const triton = await startTriton(t, { infer })
+    const app = await startQuality(t, tritonEngine(triton.url).engine)
+    assert.equal((await app.check(await flat(10))).status, 200)
+    assert.equal(ended, 2)
   })
 
   test('that was never there is a 503', async (t) => {
@@ -329,7 +343,7 @@ function binary(scores: number[], claimed?: number): Behaviour['infer'] {
 }
 
 function redirect(...[response]: Parameters<NonNullable<Behaviour['infer']>>): boolean {
-  response.writeHead(302, { location: 'http://127.0.0.1:1/' }).end()
+  response.writeHead(302, { location: '/elsewhere' }).end()
   return true
 }
 

@@ -24,6 +24,8 @@ export interface TritonDouble {
 
 export interface Behaviour {
   ready?: number
+  /** Takes every question and answers none. */
+  silent?: boolean
   modelReady?: number
   metadata?: (good: object) => { status?: number; body?: object | string }
   /** Takes over an inference, and answers true if it did. */
@@ -65,6 +67,7 @@ export async function startTriton(t: Teardown, behaviour: Behaviour = {}): Promi
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { ready = 200, modelReady = 200, metadata } = double.behaviour
     const body = await buffer(request)
+    if (double.behaviour.silent) return
     if (request.url === '/v2/health/ready') return send(response, ready, '')
     if (request.url === '/v2/models/efficient_fiqa/ready')
       return send(response, modelReady, modelReady === 200 ? '' : { error: 'Model version not ready' })

@@ -7,10 +7,11 @@ interface RecordingListProps {
   readonly uploads: readonly Upload[]
   readonly saved: readonly SavedVideo[]
   remove(videoId: string): Promise<void>
+  retry(videoId: string): void
 }
 
 /** What is on its way, and what is whole. */
-export function RecordingList({ uploads, saved, remove }: RecordingListProps) {
+export function RecordingList({ uploads, saved, remove, retry }: RecordingListProps) {
   const underway = new Set(uploads.map(({ entry }) => entry.videoId))
   const whole = saved.filter(({ video_id, status }) => status === 'complete' && !underway.has(video_id))
   return (
@@ -21,7 +22,7 @@ export function RecordingList({ uploads, saved, remove }: RecordingListProps) {
       )}
       <ul>
         {uploads.toReversed().map((upload) => (
-          <UploadRow key={upload.entry.videoId} upload={upload} remove={remove} />
+          <UploadRow key={upload.entry.videoId} upload={upload} remove={remove} retry={retry} />
         ))}
         {whole.map((video) => (
           <SavedRow key={video.video_id} video={video} remove={remove} />
@@ -38,13 +39,12 @@ const states: Record<Upload['state'], string> = {
   failed: 'Cannot be sent',
 }
 
-function UploadRow({
-  upload: { entry, sent, state, reason },
-  remove,
-}: {
-  upload: Upload
-  remove: RemoveRecording
-}) {
+interface UploadRowProps extends Pick<RecordingListProps, 'remove' | 'retry'> {
+  readonly upload: Upload
+}
+
+function UploadRow({ upload, remove, retry }: UploadRowProps) {
+  const { entry, sent, state, reason } = upload
   const when = time(entry.startedAt)
   return (
     <li>
@@ -67,7 +67,14 @@ function UploadRow({
           {state === 'waiting' && 'It is kept in this browser and sent as soon as it can be.'}
         </p>
       )}
-      {state === 'failed' && <Remove when={when} remove={() => remove(entry.videoId)} />}
+      {state === 'failed' && (
+        <div className="row actions">
+          <button type="button" onClick={() => retry(entry.videoId)}>
+            Try again<span className="visually-hidden"> to send the recording of {when}</span>
+          </button>
+          <Remove when={when} remove={() => remove(entry.videoId)} />
+        </div>
+      )}
     </li>
   )
 }

@@ -15,6 +15,8 @@ export interface Upload {
 export interface Uploader {
   /** Looks into the journal: something was added to it. */
   wake(): void
+  /** Tries again what could not be sent: room may have been made for it. */
+  retry(videoId: string): void
   stop(): void
 }
 
@@ -172,6 +174,10 @@ export function createUploader({ journal, onChange, onWhole }: UploaderSettings)
   wake()
   return {
     wake,
+    retry(videoId) {
+      failed.delete(videoId)
+      wake()
+    },
     stop() {
       stopped.abort()
       clearTimeout(timer)

@@ -13,6 +13,7 @@ export interface RecordingsState {
   readonly canRecord: boolean
   start(stream: MediaStream): Promise<void>
   remove(videoId: string): Promise<void>
+  retry(videoId: string): void
 }
 
 /** All recordings of this browser: the one that runs, those on their way, and those that are whole at the service. */
@@ -89,5 +90,6 @@ export function useRecordings(): RecordingsState {
     await refresh()
   }
 
-  return { running, uploads, saved, notice, canRecord: journal !== undefined, start, remove }
+  const retry = (videoId: string) => uploader.current?.retry(videoId)
+  return { running, uploads, saved, notice, canRecord: journal !== undefined, start, remove, retry }
 }
