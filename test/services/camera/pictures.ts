@@ -11,6 +11,12 @@ export function flat(level: number, size = 480): Promise<string> {
   return jpeg(sharp({ create: { width: size, height: size, channels: 3, background } }))
 }
 
+/** A PNG of one colour, `size` pixels a side: a hundred kilobytes, and as many pixels as it says. */
+export async function large(size: number): Promise<string> {
+  const create = { width: size, height: size, channels: 3, background: '#888' } as const
+  return `data:image/png;base64,${(await sharp({ create }).png().toBuffer()).toString('base64')}`
+}
+
 export interface Drawing {
   /** Pixels of a side. */
   size?: number
