@@ -1,7 +1,8 @@
 import express, { Router } from 'express'
 import { z } from 'zod'
 import { readBody } from '../read-body.ts'
-import type { Recording, Recordings } from '../uploads/recordings.ts'
+import type { Recording } from '../uploads/recording.ts'
+import type { Recordings } from '../uploads/recordings.ts'
 import type { Session, Sessions } from './sessions.ts'
 import { bearerToken, cookieOptions, tokenCookie } from './token.ts'
 

@@ -1,8 +1,8 @@
 import { Problem } from '../../shared/problem.ts'
 import { smallestChunk } from '../settings.ts'
 import type { ChunkForm } from './chunk-form.ts'
+import type { Recording } from './recording.ts'
 import type { WrittenChunk } from './recording-files.ts'
-import type { Recording } from './recordings.ts'
 
 export interface ChunkLimits {
   /** Bytes of one chunk, at most. */

@@ -2,8 +2,10 @@ import type { Readable } from 'node:stream'
 import { Problem } from '../../shared/problem.ts'
 import type { ChunkForm } from './chunk-form.ts'
 import { type ChunkLimits, checkArrived, checkNewRecording, checkPlace } from './chunk-rules.ts'
+import type { Recording } from './recording.ts'
+import type { RecordingChange, Usage } from './recording-change.ts'
 import type { RecordingFiles } from './recording-files.ts'
-import type { Progress, Recording, RecordingChange, Recordings, Usage } from './recordings.ts'
+import type { Progress, Recordings } from './recordings.ts'
 
 export interface UploadLimits extends ChunkLimits {
   /** Bytes of all recordings of one session. */

@@ -2,35 +2,14 @@ import { randomUUID } from 'node:crypto'
 import type pg from 'pg'
 import type { Database } from '../../shared/database.ts'
 import { Problem } from '../../shared/problem.ts'
-
-export interface Recording {
-  readonly id: string
-  readonly sessionId: string
-  /** The client's own name for it. */
-  readonly videoId: string
-  readonly state: 'receiving' | 'complete'
-  readonly extension: string
-  readonly chunkSize: number
-  /** Null while the recording still runs. */
-  readonly totalChunks: number | null
-  /** Of the chunks that are here. */
-  readonly bytes: number
-  readonly metadata: Readonly<Record<string, unknown>> | null
-  readonly createdAt: Date
-  readonly completedAt: Date | null
-}
+import { type Recording, type RecordingRow, recordingOf } from './recording.ts'
+import { type Chunk, changeOf, type RecordingChange, type Usage, usageOf } from './recording-change.ts'
 
 export interface NewRecording {
   readonly sessionId: string
   readonly videoId: string
   readonly extension: string
   readonly chunkSize: number
-}
-
-export interface Chunk {
-  readonly index: number
-  readonly size: number
-  readonly sha256: string
 }
 
 /** First and last index of chunks that are not here. */
@@ -40,11 +19,6 @@ export interface Progress {
   readonly received: number
   /** At most a hundred; up to `totalChunks`, or up to the last one that is here while that is not known. */
   readonly missing: readonly Gap[]
-}
-
-export interface Usage {
-  readonly session: number
-  readonly total: number
 }
 
 /** What the database knows of recordings and of which of their chunks are on disk. */
@@ -73,25 +47,10 @@ export interface Recordings {
   removeOldSessions(): Promise<number>
 }
 
-export interface RecordingChange {
-  /** As it is now. */
-  readonly recording: Recording
-  readonly usage: Usage
-  /** Answers whether it is new. */
-  addChunk(chunk: Chunk): Promise<boolean>
-  setTotal(totalChunks: number): Promise<void>
-  /** The highest index that is here; -1 without any. */
-  lastIndex(): Promise<number>
-  count(): Promise<number>
-  /** Of the chunks that are here. */
-  bytes(): Promise<number>
-  complete(): Promise<void>
-}
-
 export function createRecordings(db: Database): Recordings {
   const { pool } = db
   const one = async (sql: string, values: unknown[], by: pg.Pool | pg.PoolClient = pool) => {
-    const { rows } = await by.query<Row>(sql, values)
+    const { rows } = await by.query<RecordingRow>(sql, values)
     return rows[0] && recordingOf(rows[0])
   }
 
@@ -109,7 +68,7 @@ export function createRecordings(db: Database): Recordings {
     find: (sessionId, videoId) =>
       one('select * from recordings where session_id = $1 and video_id = $2', [sessionId, videoId]),
     async list(sessionId) {
-      const { rows } = await pool.query<Row>(
+      const { rows } = await pool.query<RecordingRow>(
         'select * from recordings where session_id = $1 order by created_at desc limit 1000',
         [sessionId],
       )
@@ -156,14 +115,14 @@ export function createRecordings(db: Database): Recordings {
       })
     },
     async olderThan(state, hours) {
-      const { rows } = await pool.query<Row>(
+      const { rows } = await pool.query<RecordingRow>(
         'select * from recordings where state = $1 and updated_at < now() - make_interval(hours => $2) limit 1000',
         [state, hours],
       )
       return rows.map(recordingOf)
     },
     async unfinished() {
-      const { rows } = await pool.query<Row>(
+      const { rows } = await pool.query<RecordingRow>(
         `select * from recordings where state = 'receiving' and total_chunks =
          (select count(*) from chunks where recording_id = recordings.id)`,
       )
@@ -195,79 +154,4 @@ export function gapsIn(indexes: readonly number[], end: number): Gap[] {
     next = index + 1
   }
   return gaps
-}
-
-// --- internal ---
-
-interface Row {
-  id: string
-  session_id: string
-  video_id: string
-  state: Recording['state']
-  extension: string
-  chunk_size: number
-  total_chunks: number | null
-  bytes: string
-  metadata: Record<string, unknown> | null
-  created_at: Date
-  completed_at: Date | null
-}
-
-function recordingOf(row: Row): Recording {
-  return {
-    id: row.id,
-    sessionId: row.session_id,
-    videoId: row.video_id,
-    state: row.state,
-    extension: row.extension,
-    chunkSize: row.chunk_size,
-    totalChunks: row.total_chunks,
-    bytes: Number(row.bytes),
-    metadata: row.metadata,
-    createdAt: row.created_at,
-    completedAt: row.completed_at,
-  }
-}
-
-async function usageOf(by: pg.Pool | pg.PoolClient, sessionId: string): Promise<Usage> {
-  const { rows } = await by.query<{ session: string | null; total: string | null }>(
-    'select sum(bytes) filter (where id = $1) as session, sum(bytes) as total from sessions where bytes > 0',
-    [sessionId],
-  )
-  return { session: Number(rows[0]?.session ?? 0), total: Number(rows[0]?.total ?? 0) }
-}
-
-function changeOf(client: pg.PoolClient, recording: Recording, usage: Usage): RecordingChange {
-  const number = async (sql: string) =>
-    Number((await client.query<{ n: string }>(sql, [recording.id])).rows[0]?.n ?? 0)
-  return {
-    recording,
-    usage,
-    async addChunk({ index, size, sha256 }) {
-      const { rowCount } = await client.query(
-        `insert into chunks (recording_id, index, size, sha256) values ($1, $2, $3, $4)
-         on conflict do nothing`,
-        [recording.id, index, size, Buffer.from(sha256, 'hex')],
-      )
-      if (rowCount !== 1) return false
-      await client.query('update recordings set bytes = bytes + $2, updated_at = now() where id = $1', [
-        recording.id,
-        size,
-      ])
-      await client.query('update sessions set bytes = bytes + $2 where id = $1', [recording.sessionId, size])
-      return true
-    },
-    async setTotal(totalChunks) {
-      await client.query('update recordings set total_chunks = $2 where id = $1', [recording.id, totalChunks])
-    },
-    lastIndex: () => number('select coalesce(max(index), -1) as n from chunks where recording_id = $1'),
-    count: () => number('select count(*) as n from chunks where recording_id = $1'),
-    bytes: () => number('select bytes as n from recordings where id = $1'),
-    async complete() {
-      await client.query(
-        `update recordings set state = 'complete', updated_at = now(), completed_at = now() where id = $1`,
-        [recording.id],
-      )
-    },
-  }
 }

@@ -7,7 +7,7 @@ import { drawing } from './pictures.ts'
 import { startPostgres } from './postgres.ts'
 import { startQuality, tritonEngine } from './quality-app.ts'
 import { startCamera } from './service.ts'
-import { send, sendBinary, startTriton } from './triton.ts'
+import { send, sendBinary, startTriton } from './triton-double.ts'
 
 /** What the camera service takes in, on this machine: `node test/services/camera/figures.ts`. */
 

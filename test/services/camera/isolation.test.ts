@@ -7,7 +7,7 @@ import { upgradeHead } from '../../harness/websocket.ts'
 import { openSession, someRecording } from './client.ts'
 import { drawing } from './pictures.ts'
 import { startScene } from './scene.ts'
-import { startTriton } from './triton.ts'
+import { startTriton } from './triton-double.ts'
 
 /**
  * The model's server stands behind the service and nobody else reaches it: not by path, not by name, not by what is
