@@ -17,7 +17,7 @@ TESTS ?= 'proxy/**/*.test.ts' 'services/**/*.test.ts' 'test/**/*.test.ts'
 TEST_TIMEOUT ?= 60000
 
 .DEFAULT_GOAL := help
-.PHONY: help install build run dev test check bench differential conformance fuzz soak docs clean
+.PHONY: help install build run dev test check bench differential conformance fuzz agree soak docs clean
 
 help: ## Lists these targets.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -80,6 +80,9 @@ conformance: $(INSTALLED) ## Holds Gatehouse against the standards, nginx beside
 
 fuzz: $(INSTALLED) ## Sends spoilt requests and frames for ten minutes. MINUTES=1, SEED=… and FIRST=… change that.
 	@exec node test/fuzz/run.ts
+
+agree: $(INSTALLED) ## Asks explain and a running proxy the same million requests. REQUESTS=1000 and SEED=… change that.
+	@exec node test/foresight/run.ts
 
 soak: $(INSTALLED) ## An hour of everything at once, on two fifths of the machine. SOAK_MINUTES=10 changes that.
 	@exec nice node test/soak/run.ts

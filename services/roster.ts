@@ -14,5 +14,12 @@ export type ServiceName = keyof typeof services
 
 /** The services of `make run`, a row each. */
 export const services = {
+  visits: {
+    upstreams: ['visits'],
+    socket: 'data/sockets/visits.sock',
+    // The route of routes.yaml verifies tokens with the same file.
+    keys: { SECRET_KEY_FILE: 'certs/visits.key' },
+    password: { variable: 'FIRST_PASSWORD_FILE', file: 'data/visits/admin.password', user: 'admin' },
+  },
   camera: { upstreams: ['camera'] },
 } as const satisfies Record<string, ServiceNeeds>

@@ -18,6 +18,9 @@ const source: AdminSource = {
   readiness: () => ({ ready: true, reasons: [] }),
   routes: () => [],
   upstreams: () => [],
+  automatic: () => [],
+  tunnels: async () => ({}),
+  decisions: async () => [],
   certificates: () => [{ cn: 'localhost', sans: ['localhost'], serial: '01', notAfter: 1_800_000_000_000 }],
 }
 
@@ -74,6 +77,8 @@ suite('what it tells', () => {
       '/metrics',
       '/v1/routes',
       '/v1/upstreams',
+      '/v1/tunnels',
+      '/v1/decisions',
       '/v1/certificates',
     ])
     for (const link of links) assert.equal((await request(url + link)).status, 200)

@@ -7,10 +7,11 @@ export interface KeptSettings {
   readonly listeners: LoadedConfig['listeners']
   readonly admin: LoadedConfig['admin']
   readonly workers: LoadedConfig['workers']
+  readonly redis: LoadedConfig['redis']
 }
 
-export function keptSettings({ listeners, admin, workers }: LoadedConfig): KeptSettings {
-  return { listeners, admin, workers }
+export function keptSettings({ listeners, admin, workers, redis }: LoadedConfig): KeptSettings {
+  return { listeners, admin, workers, redis }
 }
 
 /**
@@ -38,7 +39,10 @@ export function withKept(
     if (kept.listeners[name] === undefined) needRestart.push(`listeners.${name} (not open yet)`)
   for (const key of ['admin', 'workers'] as const)
     if (!isDeepStrictEqual(config[key], kept[key])) needRestart.push(key)
-  return { config: { ...config, listeners, admin: kept.admin, workers: kept.workers }, needRestart }
+  return {
+    config: { ...config, listeners, admin: kept.admin, workers: kept.workers, redis: kept.redis },
+    needRestart,
+  }
 }
 
 const ofTheSocket = ['port', 'address', 'tls', 'proxyProtocol', 'clientCertificates'] as const

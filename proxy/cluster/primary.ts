@@ -1,13 +1,22 @@
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
+import { followRevokedTokens } from '../admin/revoked-tokens.ts'
 import { type Admin, openAdmin } from '../admin/server.ts'
 import { reportTargets } from '../admin/upstream-report.ts'
 import type { LoadedConfig } from '../config/loaded.ts'
 import { watchConfig } from '../config/watch.ts'
+import { type Fleet, openFleet } from '../fleet/fleet.ts'
 import type { Logger } from '../observability/logger.ts'
-import { metricsJson, recordReload, renderMetrics, startProcessMetrics } from '../observability/metrics.ts'
+import {
+  metricsJson,
+  recordReload,
+  renderMetrics,
+  setFleetSource,
+  startProcessMetrics,
+} from '../observability/metrics.ts'
 import { memoryLimits } from '../request/policies/rate-limit.ts'
 import { rotateTicketKeys } from '../tls/ticket-keys.ts'
+import { openAutomaticCertificates } from './automatic-certificates.ts'
 import { openCertificates, summariseCertificates } from './certificates.ts'
 import { keptSettings } from './kept-settings.ts'
 import type { ClosedRoute, Ports } from './messages.ts'
@@ -71,14 +80,29 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
       watchCertificates()
       closedRoutes = answer.closedRoutes
       await registrar.configure(next.config)
+      automatic.configure(next.config)
       return answer
     },
   })
+  const automatic = openAutomaticCertificates({ log, onFirst: () => void reloader.reload(true) })
   const tickets = rotateTicketKeys((keys) => workers.setTicketKeys(keys))
   const kept = keptSettings(config)
+  const revoked = followRevokedTokens(config.folder, (sentence) => log.error(sentence))
+  const fleet: Fleet | undefined =
+    config.redis &&
+    (await openFleet({
+      config: config.redis,
+      folder: config.folder,
+      env,
+      log,
+      register: () => registrar.register,
+      revoked,
+      adoptTicketKeys: tickets.adopt,
+    }))
+  if (fleet) setFleetSource(() => fleet.state)
   const workers = createWorkers({
     count: wanted,
-    limits: memoryLimits(),
+    limits: fleet?.limits ?? memoryLimits(),
     refused: (target, reason) => registrar.register.refused(target, reason),
     log,
     order: () => ({
@@ -88,10 +112,11 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
       ticketKeys: tickets.current().toString('base64'),
       targets: registrar.register.whole(),
       admin: admin?.url ?? '',
-      sharedLimits: wanted > 1,
+      sharedLimits: wanted > 1 || fleet !== undefined,
     }),
   })
 
+  const reports = async () => reportTargets(registrar.register.targets(), await workers.targets())
   let admin: Admin | undefined
   let ports = configuredPorts(config)
   const registrar = await openRegistrar({
@@ -99,7 +124,11 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
     log,
     own: () => ownAddresses(ports, admin?.url),
     tell: (news) => workers.tellTargets(news),
+    reports,
+    happened: fleet?.happened,
+    isRevoked: (token) => revoked().has(token) || (fleet?.isRevoked(token) ?? false),
   })
+  await fleet?.start()
   try {
     admin = await openAdmin({
       ...placeOf(config),
@@ -107,9 +136,13 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
         version,
         metrics: async () => renderMetrics([await metricsJson(), ...(await workers.metrics())]),
         routes: workers.routes,
-        upstreams: async () => reportTargets(registrar.register.targets(), await workers.targets()),
+        upstreams: reports,
+        tunnels: workers.tunnels,
+        decisions: workers.decisions,
         registration: registrar.registration,
+        followers: registrar.followers,
         certificates: () => summariseCertificates(certificates?.list() ?? []),
+        automatic: automatic.status,
         readiness: () =>
           readinessOf({
             phase,
@@ -117,7 +150,11 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
             refused: reloader.refused,
             closedRoutes,
             waiting: registrar.waiting(),
-            certificates: certificates?.warnings() ?? [],
+            troubles: [
+              ...(certificates?.warnings() ?? []),
+              ...automatic.warnings(),
+              ...(fleet?.troubles() ?? []),
+            ],
           }),
       },
     })
@@ -126,6 +163,7 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
     ports = { ...ports, ...started.ports }
     phase = 'serving'
     recordReload('success', config.sha256)
+    automatic.configure(reloader.running.config)
     watchCertificates()
     const unwatch = watchConfig(config.file, () => void reloader.reload(false))
     const opened = admin
@@ -140,14 +178,16 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
         phase = 'stopping'
         unwatch()
         tickets.stop()
+        fleet?.close()
         await workers.stop(reloader.running.config.limits.stop)
-        await Promise.all([opened.close(), registrar.close(), certificates?.close()])
+        await Promise.all([opened.close(), registrar.close(), certificates?.close(), automatic.close()])
       },
       kill: workers.kill,
     }
   } catch (error) {
     workers.kill()
     tickets.stop()
+    fleet?.close()
     await Promise.all([admin?.close(), registrar.close(), certificates?.close()])
     throw error
   }

@@ -4,12 +4,14 @@ import type { TargetUse } from '../admin/upstream-report.ts'
 import type { LoadedConfig } from '../config/loaded.ts'
 import { createGatehouse, type Gatehouse } from '../gatehouse.ts'
 import { type AccessLogs, openAccessLogs } from '../observability/access-log.ts'
-import { forgetRoutes, recordClientError, setMetricSources } from '../observability/metrics.ts'
+import { forgetRoutes, setMetricSources } from '../observability/metrics.ts'
+import { createRecentDecisions, type RecentDecisions } from '../observability/recent-decisions.ts'
 import { type OpenListeners, openListeners } from '../request/accept/listeners.ts'
 import type { LimitStore } from '../request/policies/context.ts'
 import type { CertificateStore } from '../tls/certificates.ts'
 import type { TargetSource } from '../upstreams/upstream.ts'
 import { openCertificates } from './certificates.ts'
+import { createClientErrors } from './client-errors.ts'
 import type { Activated, Ports } from './messages.ts'
 import { metricSources } from './metric-sources.ts'
 import { observeExchanges } from './observer.ts'
@@ -38,6 +40,8 @@ export interface Serving {
   routes(): RouteSummary[]
   /** Those with something under way, or of which something went wrong. */
   targets(): TargetUse[]
+  /** What was decided about clients a while ago. */
+  readonly recent: RecentDecisions
   /**
    * Takes nothing new, lets requests end, and then ends what would never end by itself. Milliseconds that
    * requests have.
@@ -54,11 +58,13 @@ export interface PreparedServing {
 export async function startServing(settings: ServingSettings): Promise<Serving> {
   const { config, env, limits, ticketKeys, targets, onTrouble } = settings
   const parts: Parts = { logs: openLogs(config), certificates: undefined }
+  const recent = createRecentDecisions()
+  const clientErrors = createClientErrors(onTrouble)
   const gatehouse = createGatehouse(config, {
     env,
     limits,
     targets,
-    observer: observeExchanges(() => parts.logs),
+    observer: observeExchanges(() => parts.logs, recent),
     onBackgroundError: onTrouble,
   })
   const close = async (): Promise<void> =>
@@ -73,7 +79,10 @@ export async function startServing(settings: ServingSettings): Promise<Serving> 
       ticketKeys,
       folder: config.folder,
       serve: gatehouse.serve,
-      onClientError: recordClientError,
+      onClientError(listener, code, peer) {
+        clientErrors(listener, code, peer)
+        recent.noteClientError(listener, code, peer)
+      },
     })
     const whole: Whole = { gatehouse, open, parts, onTrouble }
     followCertificates(whole)
@@ -85,6 +94,7 @@ export async function startServing(settings: ServingSettings): Promise<Serving> 
       setTicketKeys: open.setTicketKeys,
       routes: () => gatehouse.state.table.routes.map((route) => summariseRoute(route)),
       targets: () => usedTargets(gatehouse),
+      recent,
       async stop(deadline) {
         const end = Date.now() + deadline
         open.stopAccepting()

@@ -10,6 +10,7 @@ import { readTicketKeys } from '../tls/ticket-keys.ts'
 import { createDirectory } from '../upstreams/leases/directory.ts'
 import { type KeptSettings, withKept } from './kept-settings.ts'
 import type { StartOrder, ToPrimary, ToWorker } from './messages.ts'
+import { openTunnels } from './old-tunnels.ts'
 import { ownAddresses } from './own-addresses.ts'
 import { type Answers, answerQuestion } from './questions.ts'
 import { type PreparedServing, portsOf, type Serving, startServing } from './serving.ts'
@@ -60,6 +61,9 @@ const answers: Answers = {
   metrics: () => metricsJson(),
   routes: () => serving?.routes() ?? [],
   targets: () => serving?.targets() ?? [],
+  tunnels: () => (serving === undefined ? {} : openTunnels(serving.gatehouse)),
+  decisions: ({ client, most }) =>
+    (client === undefined ? serving?.recent.latest(most) : serving?.recent.about(client)) ?? [],
   async stop({ deadline }) {
     await serving?.stop(deadline)
     // The answer goes out first.

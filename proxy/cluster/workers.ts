@@ -3,11 +3,12 @@ import type { TargetUse } from '../admin/upstream-report.ts'
 import type { ConfigProblem } from '../config/loaded.ts'
 import type { Logger } from '../observability/logger.ts'
 import { keepCounts, type MetricsJson } from '../observability/metrics.ts'
+import type { RecentDecision } from '../observability/recent-decisions.ts'
 import type { LimitStore } from '../request/policies/context.ts'
 import type { TargetNews } from '../upstreams/leases/news.ts'
 import { forkWorker } from './fork.ts'
 import { createMember, type Member } from './member.ts'
-import type { Activated, ClosedRoute, Ports, StartOrder } from './messages.ts'
+import type { Activated, ClosedRoute, Ports, Questions, StartOrder } from './messages.ts'
 import { createRestartPace } from './restart-pace.ts'
 
 export interface WorkersSettings {
@@ -38,6 +39,10 @@ export interface Workers {
   routes(): Promise<readonly RouteSummary[]>
   /** What all of them together have under way with targets. */
   targets(): Promise<readonly TargetUse[]>
+  /** Open tunnels of all of them, by route. */
+  tunnels(): Promise<Readonly<Record<string, number>>>
+  /** What all of them decided a while ago about one client, or about all: the newest first. */
+  decisions(client: string | undefined, most: number): Promise<readonly RecentDecision[]>
   setTicketKeys(keys: Buffer): void
   tellTargets(news: TargetNews): void
   /** Answers when the last has ended. `deadline`: milliseconds that requests have. */
@@ -185,10 +190,19 @@ export function createWorkers({ count, order, limits, refused, log }: WorkersSet
       return [...members].flatMap(({ counted }) => (counted === undefined ? [] : [counted])).concat(ended)
     },
     routes: () => Promise.any(serving().map((member) => member.ask('routes', {}, questionLimit))),
-    async targets() {
-      const asked = serving().map((member) => member.ask('targets', {}, questionLimit))
-      const answers = await Promise.allSettled(asked)
-      return answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []))
+    targets: async () => (await answersOf(serving(), 'targets', {})).flat(),
+    async tunnels() {
+      const open: Record<string, number> = {}
+      for (const answer of await answersOf(serving(), 'tunnels', {}))
+        for (const [route, count] of Object.entries(answer)) open[route] = (open[route] ?? 0) + count
+      return open
+    },
+    async decisions(client, most) {
+      const answers = await answersOf(serving(), 'decisions', { client, most })
+      return answers
+        .flat()
+        .sort((a, b) => b.at - a.at)
+        .slice(0, most)
     },
     tellTargets(news) {
       for (const member of members) member.tellTargets(news)
@@ -205,6 +219,16 @@ export function createWorkers({ count, order, limits, refused, log }: WorkersSet
       for (const member of members) member.kill()
     },
   }
+}
+
+/** What each has to say; one that does not answer says nothing. */
+async function answersOf<Kind extends keyof Questions>(
+  members: readonly Member[],
+  about: Kind,
+  ask: Questions[Kind]['ask'],
+): Promise<Questions[Kind]['answer'][]> {
+  const answers = await Promise.allSettled(members.map((member) => member.ask(about, ask, questionLimit)))
+  return answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []))
 }
 
 function failure({ reason }: PromiseRejectedResult): ConfigProblem {

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { type ListenerConfig, listener, tls } from './listener-schema.ts'
 import { bindAddress, name, port } from './patterns.ts'
+import { redis } from './redis-schema.ts'
 import { policyBlock, type RouteConfig, route } from './route-schema.ts'
 import { duration, network, size } from './units.ts'
 import { type UpstreamConfig, upstream } from './upstream-schema.ts'
@@ -58,6 +59,11 @@ export const schema = z.strictObject({
     })
     .prefault({})
     .describe('Metrics, health and the route table. Loopback or a unix socket only.'),
+  redis: redis
+    .optional()
+    .describe(
+      'Shares leases, rate limits, revoked tokens and session ticket keys among the proxies of a fleet.',
+    ),
   workers: z
     .union([z.literal('auto'), z.int().min(1).max(256)])
     .default('auto')
@@ -72,8 +78,10 @@ export const schema = z.strictObject({
       connectionsPerClient: z
         .int()
         .min(0)
-        .default(0)
-        .describe('Most connections of one address per worker; 0 is no limit.'),
+        .default(1000)
+        .describe(
+          'Most connections of one address (an IPv6 /64 counts as one) per worker; more are cut at once. Those of `trustedProxies` are not counted. 0 is no limit.',
+        ),
       exchanges: z
         .int()
         .min(1)

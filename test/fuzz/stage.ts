@@ -25,7 +25,7 @@ export async function setStage(t: Teardown): Promise<Stage> {
     t,
     `
     listeners: { http: { port: 0, address: 127.0.0.1 }, https: { port: 0, address: 127.0.0.1 } }
-    limits: { headTimeout: 2s }
+    limits: { headTimeout: 2s, delay: 0s }
     accessLog: { format: json }
     upstreams:
       a: { targets: ["${a?.url}"] }

@@ -1,6 +1,6 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2'
 import { Agent, request as httpsRequest } from 'node:https'
-import { between } from './world.ts'
+import { between } from './chance.ts'
 
 /** The two ways in for requests, over TLS with a certificate that is verified. Connections are kept for a while. */
 export interface Doors {
@@ -24,7 +24,7 @@ export interface Reply {
   readonly body: Buffer
 }
 
-const patience = 30_000
+const patience = 60_000
 
 export function openDoors({ port, ca }: { port: number; ca: string }): Doors {
   const tls = { ca, servername: 'localhost' }

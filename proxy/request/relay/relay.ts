@@ -1,4 +1,5 @@
 import { GatehouseError } from '../../errors.ts'
+import type { Sticky } from '../../upstreams/sticky.ts'
 import { markAway, markFailed, markWell, type Target } from '../../upstreams/target.ts'
 import type { Exchange } from '../exchange.ts'
 import type { Facts } from '../facts.ts'
@@ -43,6 +44,8 @@ function attempt(relay: Relay): void {
       reason: relay.key === undefined ? 'no target' : `no target for ${relay.key}`,
     })
   relay.tried.push(target)
+  relay.stick = upstream.sticky && stick(relay, upstream.sticky, target)
+  if (exchange.attempts === 0) upstream.retries.earn()
   exchange.attempts++
   exchange.upstreamTarget = target
   target.inFlight++
@@ -53,6 +56,12 @@ function attempt(relay: Relay): void {
     },
     failed: (failure) => failed(relay, target, failure),
   })
+}
+
+/** The cookie for a client that has none, or one of a target that could not be had. */
+function stick({ exchange, facts }: Relay, sticky: Sticky, target: Target): string | undefined {
+  if (sticky.targetOf(facts.headers.get('cookie')) === target) return undefined
+  return sticky.cookieFor(target, exchange.secure)
 }
 
 /**
@@ -81,6 +90,7 @@ function mayRepeat(relay: Relay, failure: Failure): boolean {
   if (body !== undefined && (body.destroyed || body.readableDidRead)) return false
   const safe = exchange.method === 'GET' || exchange.method === 'HEAD' || exchange.method === 'OPTIONS'
   if (!failure.nothingSent && !(safe && failure.code === 'upstream_broken')) return false
+  if (!failure.nothingSent && !relay.upstream.retries.spend()) return false
   if (relay.upstream.targets(relay.key).some((target) => !tried.includes(target))) return true
   // A lone target is asked once more if it hung up: it may have closed a kept-alive connection as we wrote.
   if (failure.nothingSent || exchange.attempts > 1) return false
