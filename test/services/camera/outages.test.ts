@@ -6,8 +6,8 @@ import pg from 'pg'
 import { eventually } from '../../harness/eventually.ts'
 import { needs } from '../../harness/parts.ts'
 import { request } from '../../harness/request.ts'
+import { startPostgres } from '../postgres.ts'
 import { chunkSize, chunksOf, openSession, sendUntilTaken, sha256, someRecording } from './client.ts'
-import { startPostgres } from './postgres.ts'
 import { type CameraService, startCamera } from './service.ts'
 
 /** What becomes of recordings when the service is killed, the disk is full, the database is away, or time has passed. */

@@ -3,10 +3,10 @@ import { once } from 'node:events'
 import { chmod, chown } from 'node:fs/promises'
 import { join } from 'node:path'
 import pg from 'pg'
-import { eventually } from '../../harness/eventually.ts'
-import { pathOf } from '../../harness/parts.ts'
-import { onEnd, type Teardown } from '../../harness/teardown.ts'
-import { tempFolder } from '../../harness/temp-folder.ts'
+import { eventually } from '../harness/eventually.ts'
+import { pathOf } from '../harness/parts.ts'
+import { onEnd, type Teardown } from '../harness/teardown.ts'
+import { tempFolder } from '../harness/temp-folder.ts'
 
 /** A real Postgres on a unix socket of its own, that goes away and comes back. */
 export interface RealPostgres {
