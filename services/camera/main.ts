@@ -35,6 +35,7 @@ await start(log, async () => {
   const receiver = createReceiver(recordings, files, {
     chunk: settings.MAX_CHUNK,
     recording: settings.MAX_RECORDING,
+    recordings: settings.MAX_RECORDINGS,
     session: settings.SESSION_QUOTA,
     total: settings.TOTAL_QUOTA,
     reserve: settings.DISK_RESERVE,

@@ -23,6 +23,7 @@ export const cameraSettings = z
     UNFINISHED_HOURS: positive(48),
     MAX_CHUNK: positive(8 * MiB).refine((size) => size >= smallestChunk, `is below ${smallestChunk}`),
     MAX_RECORDING: positive(1024 * MiB),
+    MAX_RECORDINGS: positive(1_000),
     SESSION_QUOTA: positive(4096 * MiB),
     TOTAL_QUOTA: positive(50 * 1024 * MiB),
     DISK_RESERVE: wholeNumber.default(512 * MiB),

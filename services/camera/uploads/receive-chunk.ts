@@ -8,6 +8,8 @@ import type { RecordingFiles } from './recording-files.ts'
 import type { Progress, Recordings } from './recordings.ts'
 
 export interface UploadLimits extends ChunkLimits {
+  /** Recordings of one session: small ones cost rows and files, too. */
+  readonly recordings: number
   /** Bytes of all recordings of one session. */
   readonly session: number
   /** Bytes of all recordings. */
@@ -90,6 +92,7 @@ export function createReceiver(
       let recording = await recordings.find(sessionId, form.video_id)
       if (recording === undefined) {
         checkNewRecording(form, limits)
+        if ((await recordings.count(sessionId)) >= limits.recordings) throw sessionFull(limits.recordings)
         await checkRoom(form, await recordings.usage(sessionId))
         recording = await recordings.open({
           sessionId,
@@ -152,11 +155,14 @@ async function settleTotal(change: RecordingChange, form: ChunkForm): Promise<vo
 }
 
 function checkQuota(usage: Usage, size: number, limits: UploadLimits): void {
-  if (usage.session + size > limits.session)
-    throw new Problem(413, 'The recordings of this session take all the room it has; delete one first', {
-      limit: limits.session,
-    })
+  if (usage.session + size > limits.session) throw sessionFull(limits.session)
   if (usage.total + size > limits.total) throw diskFull()
+}
+
+function sessionFull(limit: number): Problem {
+  return new Problem(413, 'The recordings of this session take all the room it has; delete one first', {
+    limit,
+  })
 }
 
 function explainDisk(error: NodeJS.ErrnoException): Error {

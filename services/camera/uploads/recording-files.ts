@@ -58,7 +58,8 @@ export async function openRecordingFiles(folder: string): Promise<RecordingFiles
 
     async finish(recordingId, extension, size) {
       const whole = path(recordingId, extension)
-      if ((await sizeOf(whole)) === size) return
+      // It was finished before and the note of it was lost; a chunk that came again since then began another `.part`.
+      if ((await sizeOf(whole)) === size) return rm(part(recordingId), { force: true })
       const file = await open(part(recordingId), 'r+')
       try {
         const { size: found } = await file.stat()

@@ -27,6 +27,7 @@ export interface Recordings {
   open(wanted: NewRecording): Promise<Recording>
   find(sessionId: string, videoId: string): Promise<Recording | undefined>
   list(sessionId: string): Promise<Recording[]>
+  count(sessionId: string): Promise<number>
   chunk(recordingId: string, index: number): Promise<Chunk | undefined>
   progress(recording: Recording): Promise<Progress>
   /** Bytes that this session and all sessions have on disk. */
@@ -73,6 +74,13 @@ export function createRecordings(db: Database): Recordings {
         [sessionId],
       )
       return rows.map(recordingOf)
+    },
+    async count(sessionId) {
+      const { rows } = await pool.query<{ n: string }>(
+        'select count(*) as n from recordings where session_id = $1',
+        [sessionId],
+      )
+      return Number(rows[0]?.n ?? 0)
     },
     async chunk(recordingId, index) {
       const { rows } = await pool.query<{ size: number; sha256: Buffer }>(

@@ -45,6 +45,16 @@ describe('room', needs('postgresql'), () => {
     assert.equal((await last.send('a', chunk, { index: 0 })).status, 200, 'what was deleted gives room')
   })
 
+  test('is not for more recordings than a session may have, however small they are', async (t) => {
+    const service = await startOnPostgres(t, { MAX_RECORDINGS: '2' })
+    const client = await openSession(() => service.url)
+    const send = (name: string) => client.send(name, someRecording(10), { index: 0, total: 1 })
+    const statuses = [await send('a'), await send('b'), await send('c'), await send('a')].map(
+      ({ status }) => status,
+    )
+    assert.deepEqual(statuses, [200, 200, 413, 200])
+  })
+
   test('cannot be had twice by chunks that come at once', async (t) => {
     const service = await startOnPostgres(t, quotas)
     const client = await openSession(() => service.url)

@@ -41,19 +41,25 @@ export function createUploader({ journal, onChange, onWhole }: UploaderSettings)
   let trouble: string | undefined
   let failures = 0
   let isRunning = false
+  /** Something was added while it ran. */
+  let isWoken = false
   let timer: ReturnType<typeof setTimeout> | undefined
 
   async function run(): Promise<void> {
     clearTimeout(timer)
+    isWoken = true
     if (isRunning || stopped.signal.aborted) return
     isRunning = true
     try {
-      let entries = await show()
-      for (let entry = next(entries); entry; entry = next(entries)) {
-        await advance(entry)
-        failures = 0
-        trouble = undefined
-        entries = await show()
+      while (isWoken) {
+        isWoken = false
+        let entries = await show()
+        for (let entry = next(entries); entry; entry = next(entries)) {
+          await advance(entry)
+          failures = 0
+          trouble = undefined
+          entries = await show()
+        }
       }
     } catch (error) {
       trouble = error instanceof Refusal ? error.message : 'This browser could not read what it recorded.'
