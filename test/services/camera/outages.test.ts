@@ -48,7 +48,8 @@ describe('room', needs('postgresql'), () => {
   test('is not for more recordings than a session may have, however small they are', async (t) => {
     const service = await startOnPostgres(t, { MAX_RECORDINGS: '2' })
     const client = await openSession(() => service.url)
-    const send = (name: string) => client.send(name, someRecording(10), { index: 0, total: 1 })
+    const tiny = someRecording(10)
+    const send = (name: string) => client.send(name, tiny, { index: 0, total: 1 })
     const statuses = [await send('a'), await send('b'), await send('c'), await send('a')].map(
       ({ status }) => status,
     )
