@@ -21,4 +21,5 @@ export const services = {
     keys: { SECRET_KEY_FILE: 'certs/visits.key' },
     password: { variable: 'FIRST_PASSWORD_FILE', file: 'data/visits/admin.password', user: 'admin' },
   },
+  camera: { upstreams: ['camera'] },
 } as const satisfies Record<string, ServiceNeeds>
