@@ -13,4 +13,11 @@ export interface ServiceNeeds {
 export type ServiceName = keyof typeof services
 
 /** The services of `make run`, a row each. */
-export const services = {} as const satisfies Record<string, ServiceNeeds>
+export const services = {
+  photos: {
+    upstreams: ['photos'],
+    // The routes of routes.yaml verify tokens with the same file.
+    keys: { SECRET_KEY_FILE: 'certs/photos.key' },
+    password: { variable: 'AUTH_PASSWORD_FILE', file: 'data/photos/admin.password', user: 'admin' },
+  },
+} as const satisfies Record<string, ServiceNeeds>

@@ -61,7 +61,10 @@ export const damages = {
   grain: (picture: Picture) => grain(picture, 18),
   scratches: (picture: Picture) => scratches(picture),
   faded: (picture: Picture) =>
-    map(picture, (value, channel) => ([70, 48, 30][channel] ?? 0) + value * ([0.66, 0.55, 0.46][channel] ?? 1)),
+    map(
+      picture,
+      (value, channel) => ([70, 48, 30][channel] ?? 0) + value * ([0.66, 0.55, 0.46][channel] ?? 1),
+    ),
   flat: (picture: Picture) => map(picture, (value) => 70 + value * 0.42),
 } as const
 

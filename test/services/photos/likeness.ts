@@ -47,7 +47,8 @@ function ssimOf(a: Float32Array, b: Float32Array, width: number): number {
       const n = side * side
       const [meanA, meanB] = [sumA / n, sumB / n]
       const [varA, varB, cov] = [aa / n - meanA ** 2, bb / n - meanB ** 2, ab / n - meanA * meanB]
-      total += ((2 * meanA * meanB + c1) * (2 * cov + c2)) / ((meanA ** 2 + meanB ** 2 + c1) * (varA + varB + c2))
+      total +=
+        ((2 * meanA * meanB + c1) * (2 * cov + c2)) / ((meanA ** 2 + meanB ** 2 + c1) * (varA + varB + c2))
       windows++
     }
   return total / windows

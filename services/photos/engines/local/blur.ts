@@ -10,7 +10,9 @@ export function blur(plane: Float32Array, size: Size, sigma: number): Float32Arr
 
 function bell(sigma: number): Float32Array {
   const reach = Math.max(1, Math.ceil(sigma * 3))
-  const kernel = Float32Array.from({ length: reach * 2 + 1 }, (_, i) => Math.exp(-((i - reach) ** 2) / (2 * sigma * sigma)))
+  const kernel = Float32Array.from({ length: reach * 2 + 1 }, (_, i) =>
+    Math.exp(-((i - reach) ** 2) / (2 * sigma * sigma)),
+  )
   const sum = kernel.reduce((total, weight) => total + weight, 0)
   return kernel.map((weight) => weight / sum)
 }

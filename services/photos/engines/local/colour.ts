@@ -21,6 +21,8 @@ function isGrey({ planes: [red, green, blue] }: Picture): boolean {
   let difference = 0
   let counted = 0
   for (let i = 0; i < red.length; i += every, counted++)
-    difference += Math.abs((red[i] as number) - (green[i] as number)) + Math.abs((green[i] as number) - (blue[i] as number))
+    difference +=
+      Math.abs((red[i] as number) - (green[i] as number)) +
+      Math.abs((green[i] as number) - (blue[i] as number))
   return difference / counted < 1.5
 }

@@ -22,7 +22,12 @@ const [c0, c1, c2, c3, c4, c5, c6, c7] = [
 // the innermost loop of all and runs a million times for each megapixel.
 
 function forward(v: Float32Array, at: number, by: number): void {
-  const [x0, x1, x2, x3] = [v[at] as number, v[at + by] as number, v[at + 2 * by] as number, v[at + 3 * by] as number]
+  const [x0, x1, x2, x3] = [
+    v[at] as number,
+    v[at + by] as number,
+    v[at + 2 * by] as number,
+    v[at + 3 * by] as number,
+  ]
   const [x4, x5, x6, x7] = [
     v[at + 4 * by] as number,
     v[at + 5 * by] as number,
@@ -42,7 +47,12 @@ function forward(v: Float32Array, at: number, by: number): void {
 }
 
 function backward(v: Float32Array, at: number, by: number): void {
-  const [y0, y1, y2, y3] = [v[at] as number, v[at + by] as number, v[at + 2 * by] as number, v[at + 3 * by] as number]
+  const [y0, y1, y2, y3] = [
+    v[at] as number,
+    v[at + by] as number,
+    v[at + 2 * by] as number,
+    v[at + 3 * by] as number,
+  ]
   const [y4, y5, y6, y7] = [
     v[at + 4 * by] as number,
     v[at + 5 * by] as number,

@@ -1,4 +1,4 @@
-import { inverseCosine, cosine } from './cosine.ts'
+import { cosine, inverseCosine } from './cosine.ts'
 import { estimateNoise } from './noise.ts'
 import type { Picture } from './picture.ts'
 
@@ -19,7 +19,12 @@ export function denoise(picture: Picture, strength: number): Picture {
     const noise = estimateNoise(part, width, height)
     // Below this, rounding to whole grey levels is all that there is.
     if (noise < 0.8) continue
-    parts[index] = shrink(part, { width, height, threshold: 2.75 * noise * strength, step: index === 0 ? 2 : 4 })
+    parts[index] = shrink(part, {
+      width,
+      height,
+      threshold: 2.75 * noise * strength,
+      step: index === 0 ? 2 : 4,
+    })
   }
   return fromOpponents(picture, parts)
 }

@@ -33,7 +33,8 @@ export function findLines(candidates: Uint8Array, { width, height }: Size): Set<
 export function findSpecks(candidates: Uint8Array, luma: Float32Array, size: Size): number[] {
   const found: number[] = []
   for (const heap of heapsOf(candidates, size)) {
-    if (heap.length >= 2 && heap.length <= mostPixels && isAlone(heap, { candidates, luma, size })) found.push(...heap)
+    if (heap.length >= 2 && heap.length <= mostPixels && isAlone(heap, { candidates, luma, size }))
+      found.push(...heap)
   }
   return found
 }

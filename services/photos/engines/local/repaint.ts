@@ -28,7 +28,8 @@ export function repaint(plane: Float32Array, { width, height }: Size, marked: Ui
     rim = left
   }
   for (let round = 0; round < rounds; round++)
-    for (const at of order) painted[at] = meanOfKnown(painted, unknown, at, width, height) ?? (painted[at] as number)
+    for (const at of order)
+      painted[at] = meanOfKnown(painted, unknown, at, width, height) ?? (painted[at] as number)
   return painted
 }
 
@@ -49,6 +50,7 @@ function meanOfKnown(
   if (x > 0 && unknown[at - 1] === 0) [sum, count] = [sum + (plane[at - 1] as number), count + 1]
   if (x + 1 < width && unknown[at + 1] === 0) [sum, count] = [sum + (plane[at + 1] as number), count + 1]
   if (y > 0 && unknown[at - width] === 0) [sum, count] = [sum + (plane[at - width] as number), count + 1]
-  if (y + 1 < height && unknown[at + width] === 0) [sum, count] = [sum + (plane[at + width] as number), count + 1]
+  if (y + 1 < height && unknown[at + width] === 0)
+    [sum, count] = [sum + (plane[at + width] as number), count + 1]
   return count === 0 ? undefined : sum / count
 }

@@ -8,7 +8,11 @@ export interface Size {
 export function resample(plane: Float32Array, from: Size, to: Size): Float32Array {
   const wide = resampleRows(plane, from, to.width)
   return transpose(
-    resampleRows(transpose(wide, { width: to.width, height: from.height }), { width: from.height, height: to.width }, to.height),
+    resampleRows(
+      transpose(wide, { width: to.width, height: from.height }),
+      { width: from.height, height: to.width },
+      to.height,
+    ),
     { width: to.height, height: to.width },
   )
 }
@@ -36,7 +40,8 @@ function resampleRows(plane: Float32Array, { width, height }: Size, target: numb
     firsts[x] = first
     let sum = 0
     for (let tap = 0; tap < taps; tap++) sum += lanczos((first + tap - centre) / stretchedBy)
-    for (let tap = 0; tap < taps; tap++) weights[x * taps + tap] = lanczos((first + tap - centre) / stretchedBy) / sum
+    for (let tap = 0; tap < taps; tap++)
+      weights[x * taps + tap] = lanczos((first + tap - centre) / stretchedBy) / sum
   }
   const rows = new Float32Array(target * height)
   for (let y = 0; y < height; y++) {

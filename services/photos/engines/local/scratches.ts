@@ -65,7 +65,8 @@ function shrink(plane: Float32Array, { width }: Size, small: Size, by: number): 
   for (let y = 0; y < small.height; y++)
     for (let x = 0; x < small.width; x++) {
       let sum = 0
-      for (let v = 0; v < by; v++) for (let u = 0; u < by; u++) sum += plane[(y * by + v) * width + x * by + u] as number
+      for (let v = 0; v < by; v++)
+        for (let u = 0; u < by; u++) sum += plane[(y * by + v) * width + x * by + u] as number
       shrunk[y * small.width + x] = sum / (by * by)
     }
   return shrunk

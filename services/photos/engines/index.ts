@@ -1,0 +1,23 @@
+import type { Engine } from './engine.ts'
+import { type HuggingFaceSettings, huggingFaceEngine } from './hugging-face/index.ts'
+import { localEngine } from './local/index.ts'
+import type { Model } from './models.ts'
+
+/** The engine for each model. */
+export interface Engines {
+  of(model: Model): Engine
+  /** Why a model cannot be used here just now; undefined if it can. */
+  whyNot(model: Model): string | undefined
+}
+
+export function createEngines(settings: HuggingFaceSettings): Engines {
+  const local = localEngine(settings)
+  const remote = huggingFaceEngine(settings)
+  return {
+    of: ({ provider }) => (provider === 'local' ? local : remote),
+    whyNot: ({ provider }) =>
+      provider !== 'local' && settings.key === undefined
+        ? 'The operator of this service has set no key for Hugging Face.'
+        : undefined,
+  }
+}
