@@ -1,5 +1,5 @@
 import sharp from 'sharp'
-import { decodePicture, type Picture } from '../../../services/photos/engines/local/picture.ts'
+import { bytesOf, decodePicture, type Picture } from '../../../services/photos/engines/local/picture.ts'
 
 /**
  * Pictures of which everything is known, and damage of known kinds. They are drawn, not photographed: faces and
@@ -114,4 +114,12 @@ function randomNumbers(seed: number): () => number {
     mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
   }
+}
+
+/** As somebody would upload it, hardly compressed. */
+export function jpegOf(picture: Picture): Promise<Buffer> {
+  const { width, height } = picture
+  return sharp(bytesOf(picture), { raw: { width, height, channels: 3 } })
+    .jpeg({ quality: 95, chromaSubsampling: '4:4:4' })
+    .toBuffer()
 }
