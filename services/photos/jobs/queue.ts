@@ -7,6 +7,7 @@ import { EngineFailure } from '../engines/engine.ts'
 import type { Engines } from '../engines/index.ts'
 import type { Model } from '../engines/models.ts'
 import { type PictureFiles, settle } from '../pictures/files.ts'
+import { isNoRoom, noRoom } from '../refusal.ts'
 import type { Failure, Restoration } from '../restorations/table.ts'
 import { claims } from './claims.ts'
 
@@ -175,12 +176,7 @@ function failureOf(error: unknown): Failure {
       title: error.title,
       ...(error.retryAfter !== undefined && { retry_after: error.retryAfter }),
     }
-  if ((error as NodeJS.ErrnoException).code === 'ENOSPC')
-    return {
-      status: 507,
-      title: 'There is no room left on the disk of this service. Try again later.',
-      retry_after: 300,
-    }
+  if (isNoRoom(error)) return { status: 507, title: noRoom().title, retry_after: 300 }
   if ((error as NodeJS.ErrnoException).code === 'ENOENT')
     return { status: 502, title: 'The uploaded picture is no longer there. Upload it again.' }
   return {

@@ -4,7 +4,7 @@ import type { Request } from 'express'
 import type { Engines } from '../engines/index.ts'
 import type { Model } from '../engines/models.ts'
 import { type PictureFiles, settle } from '../pictures/files.ts'
-import { refusal } from '../refusal.ts'
+import { noRoom, refusal } from '../refusal.ts'
 import type { Session } from '../sign-in/sessions.ts'
 import { clean } from '../uploads/clean.ts'
 import type { PictureType } from '../uploads/formats.ts'
@@ -65,10 +65,7 @@ export function submitter(settings: SubmitSettings): (request: Request, session:
 
   /** Asked before a byte is read, so that nobody sends ten megabytes for nothing. */
   async function refuseIfFull(userId: string): Promise<void> {
-    if ((await files.freeSpace()) < settings.minFreeSpace)
-      throw refusal(507, 'There is no room left on the disk of this service. Try again later.', {
-        headers: { 'Retry-After': '300' },
-      })
+    if ((await files.freeSpace()) < settings.minFreeSpace) throw noRoom()
     if ((await restorations.bytesOf(userId)) >= quota) throw overQuota(quota)
     if ((await restorations.waiting()) >= settings.maxQueueLength)
       throw refusal(503, 'Many pictures are waiting already. Try again in a minute.', {

@@ -1,5 +1,5 @@
 import sharp, { type Metadata } from 'sharp'
-import { refusal } from '../refusal.ts'
+import { isNoRoom, noRoom, refusal } from '../refusal.ts'
 import { type PictureType, writePicture } from './formats.ts'
 import { hasLocation } from './location.ts'
 
@@ -47,7 +47,7 @@ export async function clean(
     )
     return { width: kept.width, height: kept.height, size: kept.size, notes: notesOn(metadata) }
   } catch (error) {
-    throw reasonOf(error as Error)
+    throw isNoRoom(error) ? noRoom() : unreadable()
   }
 }
 
@@ -84,14 +84,6 @@ function unreadable() {
     400,
     'The picture is damaged or not whole: it cannot be read to its end. Save it anew, and try again.',
   )
-}
-
-function reasonOf(error: Error): Error {
-  if (/no space left|ENOSPC|unable to write/i.test(error.message))
-    return refusal(507, 'There is no room left on the disk of this service. Try again later.', {
-      headers: { 'Retry-After': '300' },
-    })
-  return unreadable()
 }
 
 function notesOn(metadata: Metadata): string[] {

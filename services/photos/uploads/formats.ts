@@ -37,9 +37,11 @@ export async function writePicture(
   type: PictureType,
   path: string,
 ): Promise<{ width: number; height: number; size: number }> {
-  const info = await encoders[type](picture).toFile(path)
-  const file = await open(path, 'r+')
+  // Encoded in memory first: the library does not tell a picture that is broken from a disk that is full.
+  const { data, info } = await encoders[type](picture).toBuffer({ resolveWithObject: true })
+  const file = await open(path, 'wx', 0o640)
   try {
+    await file.writeFile(data)
     await file.sync()
   } finally {
     await file.close()

@@ -6,7 +6,7 @@ import { basename, join } from 'node:path'
 import { type Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { Busboy, type BusboyHeaders } from '@fastify/busboy'
-import { refusal } from '../refusal.ts'
+import { isNoRoom, noRoom, refusal } from '../refusal.ts'
 import { type PictureType, typeOf } from './formats.ts'
 
 export interface Received {
@@ -127,11 +127,8 @@ function tooLarge(maxSize: number) {
 
 /** Forms that break off, and disks that are full, throw errors of their own. */
 function reasonOf(error: unknown): unknown {
-  const { code, message = '' } = error as NodeJS.ErrnoException
-  if (code === 'ENOSPC' || code === 'EDQUOT')
-    return refusal(507, 'There is no room left on the disk of this service. Try again later.', {
-      headers: { 'Retry-After': '300' },
-    })
+  if (isNoRoom(error)) return noRoom()
+  const { message = '' } = error as Error
   if (
     /Unexpected end of (multipart|file)|terminated early|Malformed|Missing Content|Multipart: Boundary|not supported/i.test(
       message,

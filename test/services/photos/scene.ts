@@ -81,8 +81,9 @@ export async function startScene(t: Teardown, env: NodeJS.ProcessEnv = {}): Prom
         if (scene.service.child.exitCode !== null) return true
         return (await scene.ask('/health')).status === 200
       }
-      await eventually(isThere, { timeout: 40_000, every: 50 })
-      if (scene.service.child.exitCode !== null) throw new Error(`It ended:\n${scene.service.log}`)
+      await eventually(isThere, { timeout: 50_000, every: 50 }).catch(() => {})
+      if (scene.service.child.exitCode !== null || (await scene.ask('/health')).status !== 200)
+        throw new Error(`It does not serve:\n${scene.service.log}`)
     },
     ask: (path, ask = {}) =>
       request(`https://127.0.0.1:${port}${path}`, {

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import sharp from 'sharp'
 import type { Logger } from '../../../shared/logger.ts'
+import { isNoRoom } from '../../refusal.ts'
 import { formats, typeOf, writePicture } from '../../uploads/formats.ts'
 import { type Engine, EngineFailure, type Outcome, type Task } from '../engine.ts'
 import type { Hub } from './call.ts'
@@ -84,7 +85,7 @@ async function keep(bytes: Buffer, { source, target }: Task, mostPixels: number)
     const { width, height } = await writePicture(picture, source.type, target)
     return { type: source.type, width, height, notes: [] }
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOSPC') throw error
+    if (isNoRoom(error)) throw error
     throw noPicture((error as Error).message)
   }
 }

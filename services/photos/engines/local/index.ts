@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import { isNoRoom, noRoom } from '../../refusal.ts'
 import { type Engine, EngineFailure, type Outcome, type Task } from '../engine.ts'
 import { steps } from './steps.ts'
 
@@ -48,11 +49,7 @@ function settingsOf(parameters: Task['parameters']): Record<string, number> {
 }
 
 function failureOf(cause: NodeJS.ErrnoException): EngineFailure {
-  if (cause.code === 'ENOSPC' || /no space left/i.test(cause.message))
-    return new EngineFailure(507, 'There is no room left on the disk of this service.', {
-      retryAfter: 300,
-      cause,
-    })
+  if (isNoRoom(cause)) return new EngineFailure(507, noRoom().title, { retryAfter: 300, cause })
   if (cause.code === 'ERR_WORKER_OUT_OF_MEMORY' || /allocation failed/i.test(cause.message))
     return new EngineFailure(503, 'The picture needs more memory than there is just now.', {
       retryAfter: 60,
