@@ -20,16 +20,18 @@ function bell(sigma: number): Float32Array {
 function alongRows(plane: Float32Array, { width, height }: Size, kernel: Float32Array): Float32Array {
   const reach = (kernel.length - 1) / 2
   const blurred = new Float32Array(plane.length)
+  // Beyond the border the border goes on; copied, so that the inner loop need not ask where it is.
+  const row = new Float32Array(width + 2 * reach)
   for (let y = 0; y < height; y++) {
-    const row = y * width
+    const at = y * width
+    row.set(plane.subarray(at, at + width), reach)
+    row.fill(plane[at] as number, 0, reach)
+    row.fill(plane[at + width - 1] as number, reach + width)
     for (let x = 0; x < width; x++) {
       let value = 0
-      for (let tap = -reach; tap <= reach; tap++) {
-        const at = x + tap
-        const inside = at < 0 ? 0 : at >= width ? width - 1 : at
-        value += (plane[row + inside] as number) * (kernel[tap + reach] as number)
-      }
-      blurred[row + x] = value
+      for (let tap = 0; tap < kernel.length; tap++)
+        value += (row[x + tap] as number) * (kernel[tap] as number)
+      blurred[at + x] = value
     }
   }
   return blurred

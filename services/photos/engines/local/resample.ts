@@ -44,16 +44,19 @@ function resampleRows(plane: Float32Array, { width, height }: Size, target: numb
       weights[x * taps + tap] = lanczos((first + tap - centre) / stretchedBy) / sum
   }
   const rows = new Float32Array(target * height)
+  // Beyond the border the border goes on; copied, so that the inner loop need not ask where it is.
+  const row = new Float32Array(width + 2 * taps)
   for (let y = 0; y < height; y++) {
+    const at = y * width
+    row.set(plane.subarray(at, at + width), taps)
+    row.fill(plane[at] as number, 0, taps)
+    row.fill(plane[at + width - 1] as number, taps + width)
     for (let x = 0; x < target; x++) {
-      const first = firsts[x] as number
+      const first = (firsts[x] as number) + taps
+      const weight = x * taps
       let value = 0
-      for (let tap = 0; tap < taps; tap++) {
-        const at = first + tap
-        // Beyond the border the border goes on.
-        const inside = at < 0 ? 0 : at >= width ? width - 1 : at
-        value += (plane[y * width + inside] as number) * (weights[x * taps + tap] as number)
-      }
+      for (let tap = 0; tap < taps; tap++)
+        value += (row[first + tap] as number) * (weights[weight + tap] as number)
       rows[y * target + x] = value
     }
   }
