@@ -6,8 +6,6 @@ import { placeSettings } from '../shared/serve.ts'
 import { type Model, readModels } from './engines/models.ts'
 import { formats } from './uploads/formats.ts'
 
-export type Settings = ReturnType<typeof readSettings>
-
 /** Reads all settings at once. Throws an EnvironmentError that names every wrong one. */
 export function readSettings(env: Environment = process.env) {
   const development = env.DEBUG === 'true'

@@ -4,10 +4,9 @@ import { steps } from './local/steps.ts'
 
 /** A model of the list, which an operator may change. */
 export type Model = z.infer<typeof modelSchema>
-export type Provider = Model['provider']
 
 /** Of the restoration on this machine: what each parameter may be. It checks what a client sends and tells the page what to show. */
-export const localParameters = z.strictObject(
+const localParameters = z.strictObject(
   Object.fromEntries(
     steps.map(({ name, title, description, choices }) => [
       name,
@@ -22,7 +21,7 @@ export const localParameters = z.strictObject(
 )
 
 /** Of the models of others: what their interface has (see the Hugging Face image-to-image task). */
-export const remoteParameters = z.strictObject({
+const remoteParameters = z.strictObject({
   prompt: z
     .string()
     .max(2_000)

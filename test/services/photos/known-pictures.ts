@@ -54,8 +54,6 @@ const scenes: Record<SceneName, string> = {
 
 // --- damage ---
 
-export type DamageName = keyof typeof damages
-
 /** Kinds of damage, each the same at every run. */
 export const damages = {
   grain: (picture: Picture) => grain(picture, 18),

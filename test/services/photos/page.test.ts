@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
 import { after, describe, test } from 'node:test'
+import axe from 'axe-core'
 import type { Page } from 'playwright-core'
 import sharp from 'sharp'
 import { eventually } from '../../harness/eventually.ts'
@@ -13,7 +13,6 @@ import { password, startScene } from './scene.ts'
 
 const browser = await openBrowser({ after })
 const scene = await startScene({ after })
-const axe = await readFile(createRequire(import.meta.url).resolve('axe-core'), 'utf8')
 const old = await jpegOf(grain(damages.scratches(damages.faded(await paint('portrait', 640))), 9))
 
 describe('the page', inBrowser, () => {
@@ -156,7 +155,7 @@ describe('the page', inBrowser, () => {
 /** What axe finds that keeps somebody out. */
 async function violations(page: Page): Promise<string[]> {
   // The policy of the page lets no script in; the browser's own tools may.
-  await page.evaluate(axe)
+  await page.evaluate(axe.source)
   const { violations: found } = (await page.evaluate('axe.run()')) as {
     violations: { impact: string; id: string; nodes: { html: string }[] }[]
   }

@@ -18,7 +18,7 @@ export async function decodePicture(source: string | Buffer): Promise<Picture> {
 }
 
 /** Takes the pixels apart. `channels` is 1 for a grey picture, else red, green and blue come first. */
-export function pictureOf(
+function pictureOf(
   data: Uint8Array,
   { width, height, channels }: { width: number; height: number; channels: number },
 ): Picture {

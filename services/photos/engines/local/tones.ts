@@ -1,5 +1,5 @@
 /** The grey level below which that share (0 to 1) of a plane lies. */
-export function percentile(plane: Float32Array, share: number): number {
+function percentile(plane: Float32Array, share: number): number {
   const counts = new Uint32Array(256)
   for (let i = 0; i < plane.length; i++) {
     const level = Math.max(0, Math.min(255, Math.round(plane[i] as number)))
