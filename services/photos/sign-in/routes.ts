@@ -28,6 +28,8 @@ export function signInRoutes({ users, sessions, lifetime, log }: SignInSettings)
     skipSuccessfulRequests: true,
     standardHeaders: false,
     legacyHeaders: false,
+    // The proxy sends `Forwarded` as well as `X-Forwarded-For`, which is the one that is read.
+    validate: { forwardedHeader: false },
     handler: (_request, _response, next) =>
       next(
         refusal(429, 'Too many wrong sign-ins. Try again in a quarter of an hour.', {
