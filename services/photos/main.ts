@@ -66,6 +66,7 @@ await start(log, async () => {
     minFreeSpace: settings.MIN_FREE_SPACE,
   })
 
+  const stopping = new AbortController()
   const app = createApp(log)
   app.use(allowOrigins(settings.CORS_ORIGINS))
   app.get('/health', (_request, response) => {
@@ -75,13 +76,17 @@ await start(log, async () => {
   app.use('/api/v1/auth', signInRoutes({ users, sessions, lifetime, log }))
   app.use('/api/v1/admin/users', userRoutes({ users, sessions }))
   app.use('/api/v1/models', modelRoutes({ sessions, models, engines }))
-  app.use('/api/v1/restore', restorationRoutes({ sessions, restorations, files, queue, submit }))
+  app.use(
+    '/api/v1/restore',
+    restorationRoutes({ sessions, restorations, files, queue, submit, stopping: stopping.signal }),
+  )
   app.use(pictureRoutes({ sessions, restorations, files }))
   answerErrors(app, log)
 
   return serve({
     server: createServer(app),
     upstream: 'photos',
+    onStopping: () => stopping.abort(),
     async onStopped() {
       stopCleanUp()
       await queue.stop()

@@ -64,6 +64,7 @@ describe('the settings of the photos service', () => {
     ['DATABASE_URL', 'sqlite+aiosqlite:////data/photo_restoration.db', /not a postgres:\/\/ address/],
     ['DEBUG', 'yes', /neither true nor false/],
     ['MODELS_CONFIG', '/nowhere/models.json', /cannot be read \(ENOENT\)/],
+    ['PROCESSED_DIR', 'data/photos/uploads', /is the folder of UPLOAD_DIR/],
     ['PORT', 'eighty', /not a whole number/],
   ]
   for (const [name, value, says] of rows)

@@ -1,7 +1,14 @@
 import { isAbsolute, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
-import { type Environment, jsonList, readEnvironment, secret, wholeNumber } from '../shared/environment.ts'
+import {
+  type Environment,
+  EnvironmentError,
+  jsonList,
+  readEnvironment,
+  secret,
+  wholeNumber,
+} from '../shared/environment.ts'
 import { placeSettings } from '../shared/serve.ts'
 import { type Model, readModels } from './engines/models.ts'
 import { formats } from './uploads/formats.ts'
@@ -11,10 +18,17 @@ export function readSettings(env: Environment = process.env) {
   const development = env.DEBUG === 'true'
   const read = readEnvironment(schemaFor(development), env)
   const dataDir = read.DATA_DIR
+  const [uploads, results] = [
+    read.UPLOAD_DIR ?? join(dataDir, 'uploads'),
+    read.PROCESSED_DIR ?? join(dataDir, 'processed'),
+  ]
+  // One restoration has the same name in both.
+  if (uploads === results)
+    throw new EnvironmentError(['PROCESSED_DIR: is the folder of UPLOAD_DIR; give it one of its own'])
   return {
     ...read,
-    UPLOAD_DIR: read.UPLOAD_DIR ?? join(dataDir, 'uploads'),
-    PROCESSED_DIR: read.PROCESSED_DIR ?? join(dataDir, 'processed'),
+    UPLOAD_DIR: uploads,
+    PROCESSED_DIR: results,
     DATABASE_DIR: join(dataDir, 'database'),
     development,
   }

@@ -44,7 +44,7 @@ export function DropZone({ files, disabled, onChoose }: DropZoneProps) {
           onChange={choose}
         />
       </label>
-      <p className="soft">or drop them here. JPEG, PNG or WebP, up to 10 MB each.</p>
+      <p className="soft">or drop them here. JPEG, PNG or WebP.</p>
       {files.length > 0 && (
         <ul className="chosen">
           {files.map((file) => (
@@ -74,5 +74,6 @@ function Preview({ file }: { file: File }) {
     setAddress(made)
     return () => URL.revokeObjectURL(made)
   }, [file])
-  return <img src={address} alt="" />
+  // What is no picture has none to show; the service says why it is not taken.
+  return <img src={address} alt="" onError={({ currentTarget }) => currentTarget.removeAttribute('src')} />
 }

@@ -54,7 +54,7 @@ export function Gallery({ onRefused }: GalleryProps) {
       )}
       {items?.length === 0 && (
         <p className="soft">
-          There are none yet. Pictures are kept for a day: download what you want to keep.
+          There are none yet. Pictures are kept for a while only: download what you want to keep.
         </p>
       )}
       <ul className="gallery">

@@ -3,6 +3,14 @@ import type { Queue } from '../jobs/queue.ts'
 import { progressOf } from './answer.ts'
 import type { Restoration } from './table.ts'
 
+interface Followed {
+  readonly id: string
+  find(): Promise<Restoration | undefined>
+  readonly queue: Queue
+  /** The service stops. */
+  readonly stopping: AbortSignal
+}
+
 /** Milliseconds between two looks into the table, for what another process works on; and between two signs of life. */
 const [lookEvery, aliveEvery] = [2_000, 15_000]
 
@@ -14,7 +22,7 @@ const [lookEvery, aliveEvery] = [2_000, 15_000]
 export async function streamProgress(
   request: Request,
   response: Response,
-  { find, queue, id }: { find(): Promise<Restoration | undefined>; queue: Queue; id: string },
+  { id, find, queue, stopping }: Followed,
 ): Promise<void> {
   const left = new AbortController()
   response.on('close', () => left.abort())
@@ -25,11 +33,12 @@ export async function streamProgress(
   })
   response.flushHeaders()
   request.socket.setNoDelay(true)
+  const ended = AbortSignal.any([left.signal, stopping])
   let told = ''
   let alive = Date.now()
-  while (!left.signal.aborted) {
+  while (!ended.aborted) {
     // Subscribed before the look, or a change between the two would be missed.
-    const waited = queue.change(id, lookEvery, left.signal)
+    const waited = queue.change(id, lookEvery, ended)
     // While the database is away the last word stands.
     const row = await find().catch(() => null)
     if (left.signal.aborted) return
@@ -47,4 +56,6 @@ export async function streamProgress(
     if (isEnd) return void response.end()
     await waited
   }
+  // The browser asks again, and finds the next process.
+  response.end()
 }

@@ -18,19 +18,16 @@ export interface RestorationRoutes {
   readonly files: PictureFiles
   readonly queue: Queue
   readonly submit: ReturnType<typeof submitter>
+  /** The service stops: whoever waits is answered. */
+  readonly stopping: AbortSignal
 }
 
 /** Milliseconds that a request waits for its picture; the proxy waits 120 seconds. */
 const patience = 100_000
 
 /** `/api/v1/restore…` */
-export function restorationRoutes({
-  sessions,
-  restorations,
-  files,
-  queue,
-  submit,
-}: RestorationRoutes): Router {
+export function restorationRoutes(settings: RestorationRoutes): Router {
+  const { sessions, restorations, files, queue, submit, stopping } = settings
   const routes = Router()
   routes.use(guard(sessions))
   routes.use((_request, response, next) => {
@@ -73,7 +70,12 @@ export function restorationRoutes({
 
   routes.get('/:id/events', async (request, response) => {
     const { id, user_id } = await rowOf(request, response)
-    await streamProgress(request, response, { id, queue, find: () => restorations.find(id, user_id) })
+    await streamProgress(request, response, {
+      id,
+      queue,
+      stopping,
+      find: () => restorations.find(id, user_id),
+    })
   })
 
   routes.get('/:id/download', async (request, response) => {
@@ -114,12 +116,12 @@ export function restorationRoutes({
   async function untilEnded(find: () => Promise<Restoration | undefined>, id: string, response: Response) {
     const left = new AbortController()
     response.on('close', () => left.abort())
-    const end = Date.now() + patience
+    const enough = AbortSignal.any([left.signal, stopping, AbortSignal.timeout(patience)])
     for (;;) {
-      const waited = queue.change(id, 1_000, left.signal)
+      const waited = queue.change(id, 1_000, enough)
       const row = await find()
       if (row === undefined || row.state === 'done' || row.state === 'failed') return row
-      if (Date.now() > end || left.signal.aborted) return row
+      if (enough.aborted) return row
       await waited
     }
   }

@@ -1,8 +1,14 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { readdir } from 'node:fs/promises'
+import type { IncomingMessage } from 'node:http'
+import { request as httpsRequest } from 'node:https'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { after, test } from 'node:test'
 import sharp from 'sharp'
+import { openDatabase } from '../../../services/shared/database.ts'
+import { createLogger } from '../../../services/shared/logger.ts'
 import { eventually } from '../../harness/eventually.ts'
 import { jpegOf, paint } from './known-pictures.ts'
 import { type Scene, startScene } from './scene.ts'
@@ -61,13 +67,16 @@ test('fifty uploads at once, killed in the middle: nothing is lost, nothing is h
 test('a stop puts what is under way back, and the next start goes on with it', {
   timeout: 60_000,
 }, async () => {
-  const large = await jpegOf(await paint('portrait', 900))
+  const large = await jpegOf(await paint('portrait', 600))
   const { id } = JSON.parse((await scene.upload(who, large, { model: 'restore' })).text)
   await eventually(
     async () =>
       JSON.parse((await scene.ask(`/api/v1/restore/${id}`, { headers: who })).text).status === 'running',
   )
+  const events = await watch(`/api/v1/restore/${id}/events`)
   assert.equal(await scene.service.stop('SIGTERM'), 0)
+  // Ended, not cut: who watches asks again.
+  assert.match(await text(events), /^event: progress\n/)
   await scene.startService()
   const row = await scene.ended(who, id)
   assert.deepEqual([row.status, row.error], ['done', null])
@@ -76,9 +85,7 @@ test('a stop puts what is under way back, and the next start goes on with it', {
 test('pictures that are too old go, with their files', { timeout: 60_000 }, async () => {
   const { id } = JSON.parse((await scene.upload(who, jpeg, { sync: true })).text)
   await scene.service.stop()
-  // Kept for no time at all is not allowed; an hour is, and the picture is older.
-  const { openDatabase } = await import('../../../services/shared/database.ts')
-  const { createLogger } = await import('../../../services/shared/logger.ts')
+  // The embedded database is of one process at a time, and nobody has it now.
   const database = await openDatabase({
     url: undefined,
     folder: join(scene.data, 'database'),
@@ -91,6 +98,20 @@ test('pictures that are too old go, with their files', { timeout: 60_000 }, asyn
   assert.equal((await scene.ask(`/api/v1/restore/${id}`, { headers: who })).status, 404)
   await filesAreThoseOf(scene, new Set())
 })
+
+/** Answers the stream when it has begun. */
+async function watch(path: string): Promise<IncomingMessage> {
+  const asked = httpsRequest({
+    host: '127.0.0.1',
+    port: scene.port,
+    path,
+    servername: 'photos.localhost',
+    rejectUnauthorized: false,
+    headers: { ...who, host: `photos.localhost:${scene.port}` },
+  }).end()
+  const [response] = (await once(asked, 'response')) as [IncomingMessage]
+  return response
+}
 
 async function allDone(who: { authorization: string }): Promise<Row[] | undefined> {
   const { items } = JSON.parse((await scene.ask('/api/v1/restore/history?limit=100', { headers: who })).text)
