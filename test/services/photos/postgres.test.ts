@@ -134,7 +134,7 @@ describe('on a disk that is full', canMount() ? {} : { skip: 'needs the right to
   test('an upload or a result that finds no room is told of, and leaves nothing behind', {
     timeout: 120_000,
   }, async (t) => {
-    const disk = await smallDisk(t, '6m')
+    const disk = await smallDisk(t, '32m')
     const scene = await startScene(t, {
       UPLOAD_DIR: join(disk, 'uploads'),
       PROCESSED_DIR: join(disk, 'processed'),
@@ -143,14 +143,14 @@ describe('on a disk that is full', canMount() ? {} : { skip: 'needs the right to
     const who = await scene.signIn()
     const noise = await sharp({
       create: {
-        width: 900,
-        height: 900,
+        width: 400,
+        height: 400,
         channels: 3,
         background: '#777',
         noise: { type: 'gaussian', mean: 128, sigma: 40 },
       },
     })
-      .jpeg({ quality: 95 })
+      .png()
       .toBuffer()
 
     await fill(disk, 200_000)
@@ -161,7 +161,7 @@ describe('on a disk that is full', canMount() ? {} : { skip: 'needs the right to
     assert.deepEqual(await readdir(join(disk, 'uploads/incoming')), [])
 
     // There is room for the upload, and none for a result sixteen times as large.
-    await fill(disk, 2_900_000)
+    await fill(disk, 2_000_000)
     const parameters = { denoise: 0, sharpen: 0, upscale: 4 }
     const taken = await scene.upload(who, noise, { model: 'enlarge', parameters })
     assert.equal(taken.status, 202, taken.text)
