@@ -8,7 +8,7 @@ import type { PictureType } from '../uploads/formats.ts'
  */
 export function claims({ pool, kind }: Database, me: string) {
   /** Nobody else can have the embedded database, so what is claimed there by others was left by a process that ended. */
-  const isLeft = kind === 'embedded' ? `claimed_by <> '${me}'` : 'claimed_until < now()'
+  const isLeft = `claimed_by <> '${me}'${kind === 'embedded' ? '' : ' and claimed_until < now()'}`
   const mine = `id = $1 and claimed_by = '${me}' and state = 'running'`
 
   async function update(set: string, values: unknown[]): Promise<boolean> {
@@ -29,6 +29,10 @@ export function claims({ pool, kind }: Database, me: string) {
          returning *`,
       )
       return rows[0]
+    },
+    async isThere(id: string): Promise<boolean> {
+      const { rowCount } = await pool.query('select 1 from restorations where id = $1', [id])
+      return rowCount === 1
     },
     async renew(ids: readonly string[]): Promise<void> {
       await pool.query(

@@ -111,8 +111,8 @@ export function startQueue({ database, files, engines, models, workers, log }: Q
       })
       const { size } = await stat(draft)
       await settle(draft, files.processed(row.id, outcome.type))
-      const isWanted = await insist(() => claim.finish(row.id, { ...outcome, size }))
-      if (!isWanted && !stopping) await files.remove(row.id)
+      const isMine = await insist(() => claim.finish(row.id, { ...outcome, size }))
+      if (isMine === false) return await leave(row.id)
       log.info('a picture was restored', {
         id: row.id,
         model: model.id,
@@ -129,6 +129,13 @@ export function startQueue({ database, files, engines, models, workers, log }: Q
       })
       await insist(() => claim.fail(row.id, failureOf(error)))
     }
+  }
+
+  /** The claim was lost: to somebody who deleted the row, or to a process that took it over, whose pictures these are now. */
+  async function leave(id: string): Promise<void> {
+    if (await insist(() => claim.isThere(id)))
+      log.warn('a restoration was taken over by another process', { id })
+    else await files.remove(id)
   }
 
   async function progress(id: string, step: string, done: number): Promise<void> {

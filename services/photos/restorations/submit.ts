@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import type { Request } from 'express'
+import { isAway } from '../../shared/database.ts'
 import type { Engines } from '../engines/index.ts'
 import type { Model } from '../engines/models.ts'
 import { type PictureFiles, settle } from '../pictures/files.ts'
@@ -109,7 +110,8 @@ export function submitter(settings: SubmitSettings): (request: Request, session:
       return id
     } catch (error) {
       await Promise.all([draft, thumbnailDraft].map((each) => rm(each, { force: true })))
-      await files.remove(id)
+      // A connection that broke at the last word may have kept the row, which must have its files. If not, the clean-up comes.
+      if (!isAway(error)) await files.remove(id)
       throw error
     }
   }

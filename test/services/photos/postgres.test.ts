@@ -57,6 +57,29 @@ describe('on a Postgres', needs('postgresql'), () => {
       assert.equal((await scene.ended(who, id)).status, 'done')
     })
 
+    // A process that stood still for longer than its claim held used to take its result for one that nobody wanted, and
+    // removed all pictures of it: the upload, too, that another process was working on.
+    await t.test('what another process took over keeps its pictures when the first one is done', async () => {
+      const large = await jpegOf(await paint('portrait', 500))
+      const answer = JSON.parse((await scene.upload(who, large, { model: 'restore' })).text)
+      const { id } = answer
+      const take = (until: string) =>
+        query(
+          postgres.url,
+          `update restorations set claimed_by = gen_random_uuid(), claimed_until = now() ${until} where id = '${id}' and state = 'running'`,
+        )
+      await eventually(async () => {
+        const { text } = await scene.ask(`/api/v1/restore/${id}`, { headers: who })
+        return JSON.parse(text).status === 'running'
+      })
+      await take(`+ interval '1 h'`)
+      await eventually(() => scene.service.log.includes('taken over by another process'), { timeout: 60_000 })
+      for (const path of [answer.original_url, answer.thumbnail_url])
+        assert.equal((await scene.ask(path, { headers: who })).status, 200)
+      await take(`- interval '1 s'`)
+      assert.equal((await scene.ended(who, id)).status, 'done')
+    })
+
     await t.test('while the database is away everybody is told so, and nothing half stays', async () => {
       const { id } = JSON.parse(
         (await scene.upload(who, await jpegOf(await paint('landscape', 700)), { model: 'restore' })).text,
