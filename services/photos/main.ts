@@ -48,7 +48,7 @@ await start(log, async () => {
     url: settings.HF_API_URL,
     key: settings.HF_API_KEY,
     timeout: settings.HF_API_TIMEOUT,
-    mostPixels: mostPixels * 4,
+    mostPixels,
     log,
   })
   const queue = startQueue({ database, files, engines, models, workers: settings.WORKERS, log })

@@ -12,7 +12,8 @@ export interface Engines {
 
 export function createEngines(settings: HuggingFaceSettings): Engines {
   const local = localEngine(settings)
-  const remote = huggingFaceEngine(settings)
+  // A result of theirs is decoded row by row; one of ours is in memory as a whole, several times.
+  const remote = huggingFaceEngine({ ...settings, mostPixels: settings.mostPixels * 4 })
   return {
     of: ({ provider }) => (provider === 'local' ? local : remote),
     whyNot: ({ provider }) =>

@@ -12,7 +12,7 @@ import { noPicture, Setback } from './setback.ts'
 export interface HuggingFaceSettings extends Omit<Hub, 'key' | 'mostBytes'> {
   /** Undefined: every restoration says that none is set. */
   readonly key: string | undefined
-  /** The largest result that is accepted. */
+  /** Of the largest result that is accepted. */
   readonly mostPixels: number
   readonly log: Logger
 }

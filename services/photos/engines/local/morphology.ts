@@ -34,7 +34,7 @@ function greatest(plane: Float32Array, { width, height }: Size, reach: number): 
       rows[row + x] = best
     }
   }
-  const found = Float32Array.from(rows)
+  const found = rows.slice()
   for (let y = 0; y < height; y++) {
     const row = y * width
     for (let other = Math.max(0, y - reach); other <= Math.min(height - 1, y + reach); other++)

@@ -5,8 +5,8 @@ import type { Size } from './resample.ts'
  * until the surface lies smooth, as a soap film does in its frame.
  */
 export function repaint(plane: Float32Array, { width, height }: Size, marked: Uint8Array): Float32Array {
-  const painted = Float32Array.from(plane)
-  const unknown = Uint8Array.from(marked)
+  const painted = plane.slice()
+  const unknown = marked.slice()
   const order: number[] = []
   let rim: number[] = []
   for (let at = 0; at < marked.length; at++) if (marked[at] === 1) rim.push(at)

@@ -40,7 +40,10 @@ function findDamage(luma: Float32Array, size: Size, strength: number): Uint8Arra
     const isExtreme = (value: number) => (dark ? value < low + margin : value > high - margin)
     const standOut = (widest: number) => {
       const hat = topHat(bright, size, (widest - 1) / 2)
-      return Uint8Array.from(luma, (value, at) => (isExtreme(value) && (hat[at] as number) > least ? 1 : 0))
+      const found = new Uint8Array(luma.length)
+      for (let at = 0; at < found.length; at++)
+        if (isExtreme(luma[at] as number) && (hat[at] as number) > least) found[at] = 1
+      return found
     }
     const lines = findLines(standOut(widestScratch), size)
     for (const at of lines) mark(damaged, at, size)

@@ -11,7 +11,7 @@ import { lumaOf, type Picture, withLuma } from './picture.ts'
 export function sharpen(picture: Picture, strength: number, sigma = 1.1): Picture {
   if (strength <= 0) return picture
   const luma = lumaOf(picture)
-  const found = Float32Array.from(luma, (value) => Math.max(1, value))
+  const found = luma.map((value) => Math.max(1, value))
   const ratio = new Float32Array(luma.length)
   for (let round = 0; round < rounds; round++) {
     const blurred = blur(found, picture, sigma)
