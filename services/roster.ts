@@ -22,4 +22,10 @@ export const services = {
     password: { variable: 'FIRST_PASSWORD_FILE', file: 'data/visits/admin.password', user: 'admin' },
   },
   camera: { upstreams: ['camera'] },
+  photos: {
+    upstreams: ['photos'],
+    // The routes of routes.yaml verify tokens with the same file.
+    keys: { SECRET_KEY_FILE: 'certs/photos.key' },
+    password: { variable: 'AUTH_PASSWORD_FILE', file: 'data/photos/admin.password', user: 'admin' },
+  },
 } as const satisfies Record<string, ServiceNeeds>

@@ -42,7 +42,13 @@ describe('the shipped routes.yaml', () => {
     assert.deepEqual(gatehouse.closedRoutes(), [])
     assert.deepEqual(
       firstStart.map((line) => line.split(':')[0]),
-      ['certs/close.htpasswd', 'certs/visits.key', 'certs/desktops.key', 'certs/registration.key'],
+      [
+        'certs/close.htpasswd',
+        'certs/visits.key',
+        'certs/desktops.key',
+        'certs/photos.key',
+        'certs/registration.key',
+      ],
     )
   })
 
@@ -83,7 +89,10 @@ describe('the shipped routes.yaml', () => {
     ['https', 'photos.localhost', '/', 'photos'],
     ['https', 'photos.localhost', '/gallery/7', 'photos'],
     ['https', 'photos.localhost', '/api/v1/models', 'photos-api'],
-    ['https', 'photos.localhost', '/health', 'photos-api'],
+    ['https', 'photos.localhost', '/api/v1/auth/login', 'photos-login'],
+    ['https', 'photos.localhost', '/api/v1/auth/login/x', 'photos-api'],
+    ['https', 'photos.localhost', '/health', 'photos-health'],
+    ['https', 'photos.localhost', '/healthy', 'photos'],
     ['https', 'photos.localhost', '/uploads/a/b.jpg', 'photos-images'],
     ['https', 'photos.localhost', '/processed/a/b.jpg', 'photos-images'],
     ['https', 'camera.localhost', '/', 'camera'],
@@ -143,15 +152,21 @@ describe('the closed room', () => {
 })
 
 describe('what needs a token', () => {
-  const rows: [path: string, outcome: string][] = [
+  const rows: [path: string, outcome: string, host?: string][] = [
+    ['/api/v1/restore', 'token_required', 'photos.localhost'],
+    ['/api/v1/auth/login/x', 'token_required', 'photos.localhost'],
+    ['/uploads/a/b.jpg', 'token_required', 'photos.localhost'],
+    ['/processed/a/b.jpg', 'token_required', 'photos.localhost'],
+    ['/gallery/7', 'pass', 'photos.localhost'],
     ['/flask/api/count', 'token_required'],
     ['/flask/api/ping', 'pass'],
     ['/flask/auth/login', 'pass'],
     ['/desktop/alice-ubuntu-vscode/', 'token_required'],
     ['/desktops', 'pass'],
   ]
-  for (const [path, outcome] of rows) {
-    test(`${path} is ${outcome} without one`, async () => assert.equal(await decide({ path }), outcome))
+  for (const [path, outcome, host = 'localhost'] of rows) {
+    test(`${host}${path} is ${outcome} without one`, async () =>
+      assert.equal(await decide({ path, host }), outcome))
   }
 })
 

@@ -114,6 +114,8 @@ async function checkMention(
     await access(whole, kind === 'folder' ? constants.R_OK | constants.X_OK : constants.R_OK)
     return []
   } catch (error) {
+    if (kind === 'folder' && file.startsWith('dist/') && (error as NodeJS.ErrnoException).code === 'ENOENT')
+      return refuse('is not there yet; `make build` makes what is in dist/')
     return refuse(describeFault(error, kind))
   }
 }
