@@ -13,4 +13,10 @@ export interface ServiceNeeds {
 export type ServiceName = keyof typeof services
 
 /** The services of `make run`, a row each. */
-export const services = {} as const satisfies Record<string, ServiceNeeds>
+export const services = {
+  hikvision: {
+    upstreams: ['hikvision'],
+    keys: { SECRET_KEY_FILE: 'data/hikvision/secret.key' },
+    password: { variable: 'ADMIN_PASSWORD_FILE', file: 'data/hikvision/password', user: 'admin' },
+  },
+} as const satisfies Record<string, ServiceNeeds>
