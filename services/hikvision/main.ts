@@ -8,9 +8,16 @@ import { createLogger } from '../shared/logger.ts'
 import { serve } from '../shared/serve.ts'
 import { sessionCookie } from '../shared/session-cookie.ts'
 import { start } from '../shared/start.ts'
+import { openAgents } from './agent/agents.ts'
+import { switchboard } from './agent/switchboard.ts'
+import { deviceRoutes } from './api/devices.ts'
 import { eventRoutes } from './api/events.ts'
+import { peopleRoutes } from './api/people.ts'
 import { sessionRoutes } from './api/session.ts'
 import { createListener } from './app.ts'
+import { openDevices } from './devices/devices.ts'
+import { sealWith } from './devices/seal.ts'
+import { openWays } from './devices/ways.ts'
 import { liveEvents } from './events/live.ts'
 import { logFiles } from './events/log-files.ts'
 import { processEvents } from './events/process.ts'
@@ -18,6 +25,9 @@ import { eventsById } from './events/search.ts'
 import { receiver } from './intake/receive.ts'
 import { sendersBy } from './intake/senders.ts'
 import { openSpool } from './intake/spool.ts'
+import { openJobs } from './people/jobs.ts'
+import { openPeople } from './people/people.ts'
+import { runJobs } from './people/run-jobs.ts'
 import { hikvisionSettings, senderRules } from './settings.ts'
 
 /** The Hikvision service: events of access terminals and cameras in, people out to them. */
@@ -37,12 +47,34 @@ await start(log, async () => {
   const senders = sendersBy(senderRules(settings))
   const live = liveEvents()
   const files = logFiles({ folder: join(folder, 'logs'), database, keepDays: settings.LOG_KEEP_DAYS, log })
+  const faces = join(folder, 'faces')
+  const agents = openAgents(database)
+  const devices = openDevices(database, sealWith(derivedKey(settings.SECRET_KEY, 'device passwords')))
+  const people = openPeople(database)
+  const jobs = openJobs(database)
+  const board = switchboard({
+    identify: agents.identify,
+    onConnect(agent) {
+      void devices.behind(agent).then((behind) => running.heardOf(behind), complain)
+    },
+    onSeen(agent) {
+      agents.noteSeen(agent).catch(complain)
+    },
+    log,
+  })
+  const ways = openWays(devices, board, settings.ISAPI_TIMEOUT)
+  const running = runJobs({
+    ...{ jobs, devices, people, faces, log },
+    isapiOf: ways.to,
+    onChange: (device) => live.tell('job', { device }),
+  })
   const processing = processEvents({
     ...{ spool, database, folder, log },
     usualZone: settings.DEVICE_ZONE ?? -new Date().getTimezoneOffset(),
     isKnown: senders.isKnown,
-    async onStored({ ids }) {
+    async onStored({ ids, devices: heard }) {
       void files.write()
+      running.heardOf(heard.values())
       if (live.watchers === 0 || ids.length === 0) return
       for (const event of await eventsById(database, ids)) live.tell('event', event)
     },
@@ -56,19 +88,30 @@ await start(log, async () => {
     ...{ spool, database, cookie, log },
     receive: receiver({ spool, senders, mostBody: settings.MAX_BODY, log }),
     session: await sessionRoutes({ user: settings.ADMIN_USER, password: settings.ADMIN_PASSWORD, cookie }),
-    routes: [eventRoutes({ database, live, folder })],
+    routes: [
+      eventRoutes({ database, live, folder }),
+      deviceRoutes({ devices, ways, agents, switchboard: board, jobs, running }),
+      peopleRoutes({ people, jobs, running, faces }),
+    ],
     page: pageFolder(),
-    faces: join(folder, 'faces'),
+    faces,
   })
   const server = createServer(listener)
   // Some recorders send a byte more than they said, which makes the next request on that connection no request.
   server.on('clientError', (_error, socket) => socket.destroy())
+  board.attach(server)
+  await jobs.recover()
+  running.look()
   void files.write()
   return serve({
     server,
     upstream: 'hikvision',
-    onStopping: () => live.close(),
+    onStopping() {
+      live.close()
+      board.close()
+    },
     async onStopped() {
+      await running.stop()
       await spool.close()
       await processing.stop()
       await database.close()
@@ -77,6 +120,10 @@ await start(log, async () => {
 })
 
 // --- internal ---
+
+function complain(error: unknown): void {
+  log.warn('the database does not answer', { error })
+}
 
 /** One secret in the settings, another key for each use of it. */
 function derivedKey(secret: string, use: string): Buffer {

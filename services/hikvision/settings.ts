@@ -45,7 +45,6 @@ export const hikvisionSettings = z
     DEVICE_RATE: wholeNumber.default(0),
 
     ISAPI_TIMEOUT: positive(10_000),
-    DEVICES_FILE: z.string().optional(),
   })
   .refine(
     ({ SENDER_USER, SENDER_PASSWORD }) => (SENDER_USER === undefined) === (SENDER_PASSWORD === undefined),

@@ -6,7 +6,8 @@ export interface Live {
   readonly watchers: number
   /** Keeps the response open and writes server-sent events to it. Answers what was missed since the number that the browser saw last. */
   watch(request: Request, response: Response, missed: readonly ShownEvent[]): void
-  tell(name: 'event' | 'device' | 'job', data: { readonly id?: number }): void
+  /** A number makes it something that a browser can ask for later. */
+  tell(name: 'event' | 'job', data: { readonly id?: number; readonly device?: unknown }): void
   close(): void
 }
 
@@ -54,7 +55,7 @@ export function liveEvents(): Live {
 // --- internal ---
 
 /** Only events have numbers, so that a browser that comes back names the last event that it saw. */
-function textOf(name: string, data: { readonly id?: number }): string {
+function textOf(name: string, data: { readonly id?: number; readonly device?: unknown }): string {
   const id = name === 'event' ? `id: ${data.id}\n` : ''
   return `${id}event: ${name}\ndata: ${JSON.stringify(data)}\n\n`
 }

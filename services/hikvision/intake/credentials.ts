@@ -6,6 +6,10 @@ export interface SenderCredentials {
   readonly user: string
   readonly password: string
   readonly scheme: 'basic' | 'digest' | 'either'
+  /** Default: Gatehouse. */
+  readonly realm?: string
+  /** Offered in this order. Default: SHA-256, then MD5. */
+  readonly algorithms?: readonly (keyof typeof hashes)[]
 }
 
 /** Answers undefined for whoever knows the password, or else the challenges to send with a 401. */
@@ -15,7 +19,6 @@ export type CheckCredentials = (
   authorization: string | undefined,
 ) => string[] | undefined
 
-const realm = 'Gatehouse'
 /** Milliseconds that a nonce is good for. */
 const nonceLife = 5 * 60_000
 const mostNonces = 10_000
@@ -25,7 +28,8 @@ const hashes = { MD5: 'md5', 'SHA-256': 'sha256' } as const
  * Basic (RFC 7617), and Digest (RFC 7616) with MD5, which is all that devices know, and SHA-256. A nonce is signed by
  * us, and each of its counts is taken once, so that what was overheard cannot be sent again.
  */
-export function credentialsCheck({ user, password, scheme }: SenderCredentials): CheckCredentials {
+export function credentialsCheck(credentials: SenderCredentials): CheckCredentials {
+  const { user, password, scheme, realm = 'Gatehouse', algorithms = ['SHA-256', 'MD5'] } = credentials
   const key = randomBytes(32)
   const used = new Map<string, number>()
   const basic = Buffer.from(`${user}:${password}`).toString('base64')
@@ -35,7 +39,7 @@ export function credentialsCheck({ user, password, scheme }: SenderCredentials):
   function challenges(): string[] {
     const time = Date.now().toString(36)
     const nonce = `${time}.${sign(time)}.${randomBytes(6).toString('base64url')}`
-    const digest = (['SHA-256', 'MD5'] as const).map(
+    const digest = algorithms.map(
       (algorithm) => `Digest realm="${realm}", qop="auth", algorithm=${algorithm}, nonce="${nonce}"`,
     )
     const plain = `Basic realm="${realm}"`
