@@ -73,7 +73,7 @@ await start(log, async () => {
     usualZone: settings.DEVICE_ZONE ?? -new Date().getTimezoneOffset(),
     isKnown: senders.isKnown,
     async onStored({ ids, devices: heard }) {
-      void files.write()
+      if (ids.length > 0) void files.write()
       running.heardOf(heard.values())
       if (live.watchers === 0 || ids.length === 0) return
       for (const event of await eventsById(database, ids)) live.tell('event', event)

@@ -30,7 +30,8 @@ export function readTree(content: Buffer): { tree: Tree; isXml: boolean } {
 
 /** Whether bytes begin like XML or JSON, behind a byte order mark and white space. */
 export function looksLikeText(content: Buffer): boolean {
-  const begin = content.toString('utf8', 0, 256).replace(/^[\uFEFF\s\0]+/, '')
+  const isWide = content[0] === 0xff && content[1] === 0xfe
+  const begin = content.toString(isWide ? 'utf16le' : 'utf8', 0, 256).replace(/^[\uFEFF\s\0]+/, '')
   return /^[<{[]|^"\{/.test(begin)
 }
 

@@ -36,11 +36,14 @@ export function credentialsCheck(credentials: SenderCredentials): CheckCredentia
 
   const sign = (time: string) => createHmac('sha256', key).update(time).digest('base64url').slice(0, 22)
 
-  function challenges(): string[] {
+  function newNonce(): string {
     const time = Date.now().toString(36)
-    const nonce = `${time}.${sign(time)}.${randomBytes(6).toString('base64url')}`
+    return `${time}.${sign(time)}.${randomBytes(6).toString('base64url')}`
+  }
+
+  function challenges(): string[] {
     const digest = algorithms.map(
-      (algorithm) => `Digest realm="${realm}", qop="auth", algorithm=${algorithm}, nonce="${nonce}"`,
+      (algorithm) => `Digest realm="${realm}", qop="auth", algorithm=${algorithm}, nonce="${newNonce()}"`,
     )
     const plain = `Basic realm="${realm}"`
     return scheme === 'basic' ? [plain] : scheme === 'digest' ? digest : [...digest, plain]
