@@ -1,5 +1,5 @@
 import { lookup } from 'node:dns/promises'
-import type { BlockList } from 'node:net'
+import { type BlockList, isIP, type LookupFunction } from 'node:net'
 import { WebSocket } from 'ws'
 import type { Logger } from '../../shared/logger.ts'
 import { holds } from '../intake/senders.ts'
@@ -11,6 +11,8 @@ import { agentPath } from './switchboard.ts'
 export interface AgentSettings {
   /** `https://hikvision.example.com` */
   readonly server: string
+  /** Connects there instead of where the server's name leads. */
+  readonly address?: string
   readonly token: string
   /** Addresses that it may be sent to: those of the devices beside it. */
   readonly networks: BlockList
@@ -32,7 +34,7 @@ const [firstPause, longestPause, patience] = [500, 30_000, 45_000]
  * the server has not the whole network. Passwords of devices never pass through it, only proofs of them.
  */
 export function runAgent(settings: AgentSettings): Agent {
-  const { server, token, verify, log } = settings
+  const { server, address, token, verify, log } = settings
   const url = new URL(agentPath, server)
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
   let failures = 0
@@ -45,6 +47,7 @@ export function runAgent(settings: AgentSettings): Agent {
       rejectUnauthorized: verify,
       maxPayload: longestFrame,
       handshakeTimeout: 15_000,
+      lookup: address === undefined ? undefined : lookupOf(address),
     })
     socket = opened
     // The server breathes every 15 s; who hears nothing any more begins anew.
@@ -91,6 +94,11 @@ export function runAgent(settings: AgentSettings): Agent {
 }
 
 // --- internal ---
+
+function lookupOf(address: string): LookupFunction {
+  const family = isIP(address)
+  return (_name, { all }, done) => (all ? done(null, [{ address, family }]) : done(null, address, family))
+}
 
 type Ask = Extract<Frame, { is: 'ask' }>
 

@@ -12,6 +12,7 @@ const usage = `Carries requests to devices that the server cannot reach: it stan
   TOKEN     from the page, under Devices → Agents; or TOKEN_FILE
   DEVICES   networks it may ask, as JSON; default: ["10.0.0.0/8","172.16.0.0/12","192.168.0.0/16"]
   VERIFY    false accepts any certificate of the server
+  ADDRESS   connects there instead of where the name of SERVER leads
 `
 
 const agentSettings = z.object({
@@ -30,6 +31,7 @@ const agentSettings = z.object({
         return z.NEVER
       }
     }),
+  ADDRESS: z.union([z.ipv4(), z.ipv6()], 'is not an address such as 203.0.113.5').optional(),
   VERIFY: z.enum(['true', 'false'], 'is neither true nor false').default('true'),
 })
 
@@ -39,8 +41,15 @@ if (process.argv.includes('--help')) {
   process.exit(0)
 }
 try {
-  const { SERVER, TOKEN, DEVICES, VERIFY } = readEnvironment(agentSettings)
-  const agent = runAgent({ server: SERVER, token: TOKEN, networks: DEVICES, verify: VERIFY === 'true', log })
+  const { SERVER, ADDRESS, TOKEN, DEVICES, VERIFY } = readEnvironment(agentSettings)
+  const agent = runAgent({
+    server: SERVER,
+    address: ADDRESS,
+    token: TOKEN,
+    networks: DEVICES,
+    verify: VERIFY === 'true',
+    log,
+  })
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => agent.stop())
   // Whatever was thrown where nobody caught it: its request is lost, and the others go on.
   process.on('unhandledRejection', (error) => log.error('something was thrown that nobody caught', { error }))
