@@ -18,6 +18,7 @@ import { createListener } from './app.ts'
 import { openDevices } from './devices/devices.ts'
 import { sealWith } from './devices/seal.ts'
 import { openWays } from './devices/ways.ts'
+import { expireEvents } from './events/expire.ts'
 import { liveEvents } from './events/live.ts'
 import { logFiles } from './events/log-files.ts'
 import { processEvents } from './events/process.ts'
@@ -99,6 +100,7 @@ await start(log, async () => {
   const server = createServer(listener)
   // Some recorders send a byte more than they said, which makes the next request on that connection no request.
   server.on('clientError', (_error, socket) => socket.destroy())
+  const expiry = expireEvents({ database, folder, keepDays: settings.KEEP_DAYS, log })
   board.attach(server)
   await jobs.recover()
   running.look()
@@ -111,6 +113,7 @@ await start(log, async () => {
       board.close()
     },
     async onStopped() {
+      expiry.stop()
       await running.stop()
       await spool.close()
       await processing.stop()

@@ -43,22 +43,6 @@ export async function putPerson(isapi: Isapi, person: DevicePerson): Promise<voi
   }
 }
 
-/** Whether the device knows the person. */
-export async function hasPerson(isapi: Isapi, number: string): Promise<boolean> {
-  const json = {
-    UserInfoSearchCond: {
-      searchID: crypto.randomUUID(),
-      searchResultPosition: 0,
-      maxResults: 1,
-      EmployeeNoList: [{ employeeNo: number }],
-    },
-  }
-  const answer = await isapi.call({ method: 'POST', path: 'AccessControl/UserInfo/Search?format=json', json })
-  const found = isBranch(answer.UserInfoSearch) ? answer.UserInfoSearch : answer
-  // Without a match the list is not empty but absent.
-  return Array.isArray(found.UserInfo) && found.UserInfo.length > 0
-}
-
 /** Milliseconds between questions whether a removal has ended, and how often it is asked. */
 const [pause, most] = [500, 40]
 

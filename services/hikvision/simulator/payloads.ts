@@ -12,13 +12,6 @@ export interface Payload {
   readonly body: Buffer
 }
 
-/** `2026-01-31T08:00:00+01:00` */
-export function deviceTime(at: Date, offset = 60): string {
-  const two = (number: number) => String(Math.abs(number)).padStart(2, '0')
-  const local = new Date(at.getTime() + offset * 60_000).toISOString().slice(0, 19)
-  return `${local}${offset < 0 ? '-' : '+'}${two(Math.trunc(offset / 60))}:${two(offset % 60)}`
-}
-
 /** What an access terminal tells: JSON, indented with tabs. */
 export function accessEvent(sender: Sender, at: Date, access: Record<string, unknown>): Payload {
   const alert = {
@@ -118,4 +111,13 @@ export function withPictures(
     Buffer.from(`--${boundary}--\r\n`),
   ]
   return { type: `multipart/form-data;boundary=${boundary}`, body: Buffer.concat(parts) }
+}
+
+// --- internal ---
+
+/** `2026-01-31T08:00:00+01:00` */
+function deviceTime(at: Date, offset = 60): string {
+  const two = (number: number) => String(Math.abs(number)).padStart(2, '0')
+  const local = new Date(at.getTime() + offset * 60_000).toISOString().slice(0, 19)
+  return `${local}${offset < 0 ? '-' : '+'}${two(Math.trunc(offset / 60))}:${two(offset % 60)}`
 }

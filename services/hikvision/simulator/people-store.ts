@@ -15,7 +15,7 @@ export function emptyStore(): PeopleStore {
   return { persons: new Map(), cards: new Map(), faces: new Map() }
 }
 
-export const ok: StoreAnswer = {
+const ok: StoreAnswer = {
   status: 200,
   json: { statusCode: 1, statusString: 'OK', subStatusCode: 'ok' },
 }
