@@ -102,7 +102,7 @@ await start(log, async () => {
   server.on('clientError', (_error, socket) => socket.destroy())
   const expiry = expireEvents({ database, folder, keepDays: settings.KEEP_DAYS, log })
   board.attach(server)
-  await jobs.recover()
+  await jobs.hurry()
   running.look()
   void files.write()
   return serve({

@@ -34,6 +34,8 @@ const nothing = Buffer.alloc(0)
 
 export function isapiClient({ base, login, carry, timeout }: IsapiSettings): Isapi {
   let proof: Proof | undefined
+  /** What is known has been accepted before, so if it is refused its nonce may only have grown old. */
+  let isAccepted = false
   let refused: BadCredentials | undefined
   let last: Promise<unknown> = Promise.resolve()
 
@@ -63,15 +65,15 @@ export function isapiClient({ base, login, carry, timeout }: IsapiSettings): Isa
       const probe = await send('GET', '/ISAPI/System/deviceInfo', '', nothing, timeout)
       if (probe.status === 401) takeUp(probe)
     }
-    const wasProven = proof !== undefined
     let response = await send(method, path, type, content, patience)
     if (response.status === 401) {
-      // A nonce that was good before may have become old without a word about it.
-      if (wasProven && proof !== undefined && !isStale(response.challenges)) proof = undefined
+      // Not every device says that a nonce has become old.
+      if (isAccepted && !isStale(response.challenges)) proof = undefined
       takeUp(response)
       response = await send(method, path, type, content, patience)
       if (response.status === 401) takeUp(response)
     }
+    isAccepted = true
     return answerOf(response)
   }
 

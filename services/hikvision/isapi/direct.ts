@@ -12,6 +12,7 @@ export function carryDirectly(asked: DeviceRequest): Promise<DeviceResponse> {
   const send = url.protocol === 'https:' ? httpsRequest : httpRequest
   return new Promise((resolve, reject) => {
     const fail = (error: Error) => reject(new DeviceAway(sentenceFor(error, timeout), { cause: error }))
+    let answer: IncomingMessage | undefined
     const request = send({
       host: url.hostname.replace(/^\[|\]$/g, ''),
       port: url.port,
@@ -25,8 +26,12 @@ export function carryDirectly(asked: DeviceRequest): Promise<DeviceResponse> {
       insecureHTTPParser: true,
       signal: AbortSignal.timeout(timeout),
     })
-    request.on('error', fail)
-    request.on('response', (response) => collect(response).then(resolve, fail))
+    // A byte behind an answer that is whole does not make it another one.
+    request.on('error', (error) => (answer?.complete ? undefined : fail(error)))
+    request.on('response', (response) => {
+      answer = response
+      collect(response).then(resolve, fail)
+    })
     request.end(body)
   })
 }

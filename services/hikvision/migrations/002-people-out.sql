@@ -61,5 +61,6 @@ create table jobs (
 );
 create unique index jobs_one_waiting on jobs (device_id, person_number) where state = 'waiting';
 create index jobs_due on jobs (next_at) where state = 'waiting';
+create index jobs_running on jobs (device_id) where state = 'running';
 create index jobs_by_device on jobs (device_id, id desc);
 create index jobs_by_person on jobs (person_number, id desc);

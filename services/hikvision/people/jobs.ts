@@ -23,8 +23,10 @@ export interface Jobs {
   putBack(job: Job, pause: number, reason: string, code?: string): Promise<void>
   /** All that waits for a device is due in so many milliseconds. */
   postpone(device: number, pause: number): Promise<void>
-  /** What a process left running that was killed. */
-  recover(): Promise<void>
+  /** Puts back what nobody works on, because a process was killed or could not say how it ended. */
+  recover(workedOn: readonly number[]): Promise<void>
+  /** What waits for a device that was away is due: it may have come back. */
+  hurry(): Promise<void>
   list(filter: { device?: number; person?: string; state?: string }): Promise<Record<string, unknown>[]>
   /** Tries a failed one again. */
   retry(id: number): Promise<number>
@@ -102,13 +104,16 @@ export function openJobs(database: Database): Jobs {
         [device, pause],
       )
     },
-    async recover() {
+    async recover(workedOn) {
       await pool.query(
         `update jobs set state = case when exists (select 1 from jobs newer where newer.state = 'waiting'
            and newer.device_id = jobs.device_id and newer.person_number = jobs.person_number)
-           then 'replaced' else 'waiting' end, next_at = now() where state = 'running'`,
+           then 'replaced' else 'waiting' end, next_at = now()
+         where state = 'running' and device_id <> all($1::bigint[])`,
+        [workedOn],
       )
-      // Who is away may have come back meanwhile.
+    },
+    async hurry() {
       await pool.query("update jobs set next_at = now() where state = 'waiting' and reason_code = 'away'")
     },
     async list({ device, person, state }) {

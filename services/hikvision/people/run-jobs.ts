@@ -52,6 +52,7 @@ export function runJobs(settings: RunJobsSettings): RunningJobs {
 
   async function lookOnce(): Promise<void> {
     if (isStopped || working.size >= parallel) return
+    await jobs.recover([...working.keys()])
     for (const device of await jobs.due()) {
       if (isStopped || working.size >= parallel) return
       if (working.has(device)) continue

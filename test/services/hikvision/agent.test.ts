@@ -24,14 +24,15 @@ function said(child: ChildProcess): () => string {
 }
 
 describe('a device that the server cannot reach', needs('netns'), async () => {
-  const [deviceAddress, agentAddress] = ['10.77.13.5', '10.77.13.6']
+  // To the server a loopback address is another machine: itself. What routes there may be, none leads to the device.
+  const [deviceAddress, agentAddress] = ['127.77.13.5', '10.77.13.6']
   const scene = needs('netns').skip ? undefined : await startScene(t, { ISAPI_TIMEOUT: '2000' })
-  const network = scene && makeNetwork(t, [deviceAddress, agentAddress])
+  const network = scene && makeNetwork(t, [agentAddress])
 
   test('sends its events, and is told of people through an agent', { timeout: 240_000 }, async () => {
     assert.ok(scene && network)
     const device = network.start(process.execPath, [
-      ...[program('simulator'), '--host', deviceAddress, '--port', '80', '--json', '--number', '77'],
+      ...[program('simulator'), '--host', deviceAddress, '--port', '8081', '--json', '--number', '77'],
       ...[
         '--interval',
         '1000',
@@ -43,15 +44,12 @@ describe('a device that the server cannot reach', needs('netns'), async () => {
     await soon(() => /"event":"[^"]+","status":200/.test(deviceSaid()))
     const settings = {
       name: 'Beyond',
-      base: `http://${deviceAddress}`,
+      base: `http://${deviceAddress}:8081`,
       login: 'admin',
       password: 'device-password',
     }
     const { id } = await scene.json<{ id: number }>('POST', '/admin/devices', settings)
-    await assert.rejects(
-      scene.json('POST', `/admin/devices/${id}/check`),
-      /502 .*(no answer|cannot be reached|refuses)/,
-    )
+    await assert.rejects(scene.json('POST', `/admin/devices/${id}/check`), /502 .*refuses connections/)
 
     const { id: agent, token } = await scene.json<{ id: number; token: string }>('POST', '/admin/agents', {
       name: 'Warehouse',

@@ -141,7 +141,9 @@ for (const [name, needed, settings] of databases)
       )
       await scene.service.stop('SIGKILL')
       await scene.startService()
-      await soon(async () => (await stateOf(scene, '8', first.id))?.state === 'waiting')
+      await soon(
+        async () => assert.equal((await stateOf(scene, '8', first.id))?.state, 'waiting') === undefined,
+      )
       const back = await startDevice({ ...first.sender, login, port })
       onEnd(t, () => back.stop())
       // Its heartbeat says that it is back, which is sooner than the next attempt.
@@ -188,7 +190,7 @@ for (const [name, needed, settings] of databases)
       assert.ok(choosy.persons.has('9'), 'the person is there all the same')
       const away = await soon(async () => {
         const on = await stateOf(scene, '9', slow.id)
-        return on?.reason && on
+        return on?.reason != null && on
       })
       assert.deepEqual([away.state, away.reason], ['waiting', 'person: no answer within 1.5 s'])
       await soon(async () =>

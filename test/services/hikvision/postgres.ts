@@ -23,8 +23,8 @@ async function startPostgres(t: Teardown): Promise<string> {
   const folder = await tempFolder(t)
   const programs = dirname(pathOf('postgresql'))
   const id = (flag: string) => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }))
-  const user = process.getuid?.() === 0 ? { uid: id('-u'), gid: id('-g') } : {}
-  if ('uid' in user) await chown(folder, user.uid, user.gid)
+  const user = process.getuid?.() === 0 ? { uid: id('-u'), gid: id('-g') } : undefined
+  if (user) await chown(folder, user.uid, user.gid)
   await chmod(folder, 0o711)
   const data = join(folder, 'data')
   const options = { cwd: folder, stdio: 'ignore' as const, ...user }

@@ -85,7 +85,10 @@ export async function startScene(t: Teardown, env: NodeJS.ProcessEnv = {}): Prom
         headers,
         body: body === undefined ? undefined : JSON.stringify(body),
       })
-      if (reply.status >= 300) throw new Error(`${method} ${path}: ${reply.status} ${reply.text}`)
+      if (reply.status >= 300)
+        throw new Error(
+          `${method} ${path}: ${reply.status} ${reply.text}\n${scene.service.log().slice(-1500)}`,
+        )
       return reply.text === '' ? undefined : JSON.parse(reply.text)
     },
     async signIn(word = password) {
