@@ -39,8 +39,12 @@ export async function startEmbeddedPostgres(folder: string): Promise<EmbeddedPos
 
 // --- internal ---
 
-/** PGlite works one query at a time; more connections only wait in another place. */
-const connections = 4
+/**
+ * One. All connections to PGlite are one session within, and its server takes them turn by turn for each message, not
+ * for each query: with two of them, one's parameters could meet the other's statement. Whoever holds a transaction
+ * must therefore ask through it alone.
+ */
+const connections = 1
 
 function answers(path: string): Promise<boolean> {
   return new Promise((resolve) => {

@@ -66,9 +66,7 @@ export async function startScene(t: Teardown, env: NodeJS.ProcessEnv = {}): Prom
     events: `http://127.0.0.1:${ports.devices}/hikvision/events`,
     async startService(more = {}) {
       scene.service = startService(t, folder, { ...settings, ...env, ...more })
-      await eventually(async () => (await scene.ask('/health', { cookie: '' })).status === 200, {
-        timeout: 60_000,
-      })
+      await soon(async () => (await scene.ask('/health', { cookie: '' })).status === 200)
     },
     async ask(path, ask = {}) {
       const session = ask.cookie ?? (await (cookie === undefined ? scene.signIn() : cookie))
