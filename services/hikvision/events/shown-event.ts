@@ -38,7 +38,7 @@ export interface EventRow {
 }
 
 /** For a query on `events` with `devices` beside it. */
-export const shownColumns = `events.id, device_id, coalesce(nullif(devices.name, ''), devices.key) as device, kind, type, title,
+export const shownColumns = `events.id, device_id, coalesce(nullif(devices.name, ''), regexp_replace(devices.key, '^(mac|serial|address):', '')) as device, kind, type, title,
   events.state, received_at, happened_at, events.zone, zone_guessed, time_text, sent_from, channel, channel_name, person_number, person_name,
   card, door, reader, major, minor, outcome, attendance, plate, target, replayed, posts, last_at, pictures, picture_urls,
   understood, reason`

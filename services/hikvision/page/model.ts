@@ -89,5 +89,5 @@ export interface Job {
 }
 
 export function deviceName({ name, key, base }: Device): string {
-  return name || key || base || 'Device without a name'
+  return name || key?.replace(/^(mac|serial|address):/, '') || base || 'Device without a name'
 }

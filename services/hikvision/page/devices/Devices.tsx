@@ -101,7 +101,8 @@ function DeviceCard({ device, agent, onEdit, onChange }: DeviceCardProps) {
     <li className="card device">
       <h3>{deviceName(device)}</h3>
       <p className="soft">
-        {[device.model, device.mac, device.serial].filter(Boolean).join(' · ') || 'not heard of yet'}
+        {[device.model, device.mac, device.serial].filter(Boolean).join(' · ') ||
+          (device.lastSeen === null ? 'not heard of yet' : 'does not say who it is')}
       </p>
       <dl>
         <dt>Last seen</dt>
@@ -152,7 +153,12 @@ function DeviceCard({ device, agent, onEdit, onChange }: DeviceCardProps) {
           Change
         </button>
         {base !== null && (
-          <button type="button" onClick={check} disabled={isAsking} aria-label={`Ask ${deviceName(device)}`}>
+          <button
+            type="button"
+            onClick={check}
+            disabled={isAsking}
+            aria-label={`Ask it: ${deviceName(device)}`}
+          >
             {isAsking ? 'Asking…' : 'Ask it'}
           </button>
         )}

@@ -45,7 +45,7 @@ function subjectOf(event: DeviceEvent): string {
     plate && `plate ${plate}`,
     target,
     door !== null && `door ${door}`,
-    channelName ?? (channel !== null && door === null && person === null ? `channel ${channel}` : null),
+    channelName ?? (channel !== null && event.kind !== 'access' ? `channel ${channel}` : null),
     event.understood ? null : `not understood: ${reason}`,
   ]
   return words.filter(Boolean).join(' · ')
