@@ -120,7 +120,7 @@ export function runJobs(settings: RunJobsSettings): RunningJobs {
     if (cause instanceof DeviceAway) {
       const failures = absences.get(device) ?? 0
       absences.set(device, failures + 1)
-      await jobs.putBack(job, 0, reason, 'away')
+      await jobs.putBack(job, 0, `away: ${cause.message}`, 'away')
       await jobs.postpone(device, pauseAfter(failures))
       await devices.noteState(device, 'away', cause.message)
       return false

@@ -137,7 +137,7 @@ for (const [name, needed, settings] of databases)
       await first.device.stop()
       await scene.json('PUT', '/admin/people/8', { name: 'Grace', devices: [first.id] })
       await soon(async () =>
-        /person: refuses connections/.test((await stateOf(scene, '8', first.id))?.reason ?? ''),
+        /away: refuses connections/.test((await stateOf(scene, '8', first.id))?.reason ?? ''),
       )
       await scene.service.stop('SIGKILL')
       await scene.startService()
@@ -192,7 +192,7 @@ for (const [name, needed, settings] of databases)
         const on = await stateOf(scene, '9', slow.id)
         return on?.reason != null && on
       })
-      assert.deepEqual([away.state, away.reason], ['waiting', 'person: no answer within 1.5 s'])
+      assert.deepEqual([away.state, away.reason], ['waiting', 'away: no answer within 1.5 s'])
       await soon(async () =>
         /broke the connection|socket hang up/.test((await stateOf(scene, '9', broken.id))?.reason ?? ''),
       )
