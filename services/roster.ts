@@ -28,4 +28,9 @@ export const services = {
     keys: { SECRET_KEY_FILE: 'certs/photos.key' },
     password: { variable: 'AUTH_PASSWORD_FILE', file: 'data/photos/admin.password', user: 'admin' },
   },
+  hikvision: {
+    upstreams: ['hikvision'],
+    keys: { SECRET_KEY_FILE: 'data/hikvision/secret.key' },
+    password: { variable: 'ADMIN_PASSWORD_FILE', file: 'data/hikvision/password', user: 'admin' },
+  },
 } as const satisfies Record<string, ServiceNeeds>
