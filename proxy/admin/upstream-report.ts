@@ -18,7 +18,7 @@ export interface TargetReport {
   lastError?: string
   weight: number
   /** Times in milliseconds. */
-  lease?: { ttlMs: number; ageMs: number; sinceHeartbeatMs: number; metadata: object }
+  lease?: { ttlMs: number; ageMs: number; sinceHeartbeatMs: number; metadata: object; headers?: string[] }
 }
 
 /** What one worker has under way with a target, and the last that went wrong. */
@@ -60,6 +60,8 @@ export function reportTargets(
         ageMs: now - lease.announcedAt,
         sinceHeartbeatMs: now - lease.renewedAt,
         metadata: lease.metadata,
+        // Their values are credentials.
+        headers: Object.keys(lease.headers ?? {}),
       },
     }
   })

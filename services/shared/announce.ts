@@ -19,6 +19,8 @@ export interface Announcement {
   readonly weight?: number
   /** Shown to operators. */
   readonly metadata?: Readonly<Record<string, string | number | boolean>>
+  /** Fields that the proxy sets on each request to it, such as credentials that its users are not to know. */
+  readonly headers?: Readonly<Record<string, string>>
   /** The admin listener: `http://127.0.0.1:9901` (the default), or `unix:/…/admin.sock`. */
   readonly admin?: string
   /** From `gatehouse token`. */
@@ -45,7 +47,7 @@ const answerLimit = 5_000
 
 /** Announces a service at once, and again and again until it leaves. A proxy that is away is waited for. */
 export function announce(announcement: Announcement): Announced {
-  const { ttl = 30_000, weight = 1, metadata = {}, url } = announcement
+  const { ttl = 30_000, weight = 1, metadata = {}, headers, url } = announcement
   const onTrouble = announcement.onTrouble ?? ((sentence) => process.stderr.write(`${sentence}\n`))
   const ask = callerOf(announcement)
   const heard = Promise.withResolvers<void>()
@@ -58,7 +60,7 @@ export function announce(announcement: Announcement): Announced {
   async function beat(): Promise<void> {
     clearTimeout(timer)
     if (state === 'left') return
-    const fault = await ask('PUT', JSON.stringify({ url, ttl: `${ttl}ms`, weight, state, metadata }))
+    const fault = await ask('PUT', JSON.stringify({ url, ttl: `${ttl}ms`, weight, state, metadata, headers }))
     isHeard = fault === undefined
     if (fault === undefined) {
       failures = 0
