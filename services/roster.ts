@@ -13,4 +13,11 @@ export interface ServiceNeeds {
 export type ServiceName = keyof typeof services
 
 /** The services of `make run`, a row each. */
-export const services = {} as const satisfies Record<string, ServiceNeeds>
+export const services = {
+  desktops: {
+    upstreams: ['desktops', 'desktop'],
+    // The routes of routes.yaml verify the cookie with the same file.
+    keys: { SESSION_KEY_FILE: 'certs/desktops.key' },
+    password: { variable: 'ADMIN_PASSWORD_FILE', file: 'data/desktops/admin.password', user: 'admin' },
+  },
+} as const satisfies Record<string, ServiceNeeds>

@@ -36,6 +36,8 @@ export interface Announced {
   readonly heard: Promise<void>
   /** Asks for nothing new, and goes on to say that it lives. What is under way may end. */
   draining(): Promise<void>
+  /** Says nothing more, and leaves the lease to run out, or to whoever takes it up under the same name. */
+  pause(): void
   /** Ends the lease. Resolves when the proxy knows, or does not answer. */
   leave(): Promise<void>
 }
@@ -52,6 +54,7 @@ export function announce(announcement: Announcement): Announced {
   const ask = callerOf(announcement)
   const heard = Promise.withResolvers<void>()
   let state: 'ready' | 'draining' | 'left' = 'ready'
+  let isPaused = false
   let isHeard = false
   let failures = 0
   let timer: NodeJS.Timeout | undefined
@@ -59,7 +62,7 @@ export function announce(announcement: Announcement): Announced {
 
   async function beat(): Promise<void> {
     clearTimeout(timer)
-    if (state === 'left') return
+    if (state === 'left' || isPaused) return
     const fault = await ask('PUT', JSON.stringify({ url, ttl: `${ttl}ms`, weight, state, metadata, headers }))
     isHeard = fault === undefined
     if (fault === undefined) {
@@ -68,7 +71,7 @@ export function announce(announcement: Announcement): Announced {
     } else if (failures++ === 0) onTrouble(`${nameOf(announcement)} cannot be announced: ${fault}`)
     const pause = isHeard ? ttl / 3 : Math.min(longestRetry, firstRetry * 2 ** (failures - 1))
     // Uneven, so that many services do not come back at one moment after the proxy was away.
-    if (state !== ('left' as typeof state))
+    if (state !== ('left' as typeof state) && !isPaused)
       timer = setTimeout(() => void beatNow(), pause * (0.8 + 0.4 * Math.random()))
   }
 
@@ -86,6 +89,10 @@ export function announce(announcement: Announcement): Announced {
       if (state === 'ready') state = 'draining'
       return beatNow()
     },
+    pause() {
+      isPaused = true
+      clearTimeout(timer)
+    },
     async leave() {
       if (state === 'left') return underway
       state = 'left'
@@ -96,6 +103,11 @@ export function announce(announcement: Announcement): Announced {
   }
 }
 
+/** Ends a lease that another process may have left behind. Resolves when the proxy knows, or does not answer. */
+export async function withdraw(lease: Pick<Announcement, 'upstream' | 'key' | 'id' | 'admin' | 'token'>): Promise<void> {
+  await callerOf(lease)('DELETE', undefined)
+}
+
 // --- internal ---
 
 function nameOf({ upstream, key, id = 'main' }: Announcement): string {
@@ -103,8 +115,8 @@ function nameOf({ upstream, key, id = 'main' }: Announcement): string {
 }
 
 /** Answers undefined when it was heard, or a sentence. Never rejects. One connection serves all heartbeats. */
-function callerOf(announcement: Announcement) {
-  const { upstream, key, id = 'main', admin = 'http://127.0.0.1:9901', token } = announcement
+function callerOf(lease: Pick<Announcement, 'upstream' | 'key' | 'id' | 'admin' | 'token'>) {
+  const { upstream, key, id = 'main', admin = 'http://127.0.0.1:9901', token } = lease
   const pool = key === undefined ? '' : `/keys/${encodeURIComponent(key)}`
   const path = `/v1/upstreams/${encodeURIComponent(upstream)}${pool}/targets/${encodeURIComponent(id)}`
   const place = admin.startsWith('unix:')
