@@ -104,7 +104,9 @@ export function announce(announcement: Announcement): Announced {
 }
 
 /** Ends a lease that another process may have left behind. Resolves when the proxy knows, or does not answer. */
-export async function withdraw(lease: Pick<Announcement, 'upstream' | 'key' | 'id' | 'admin' | 'token'>): Promise<void> {
+export async function withdraw(
+  lease: Pick<Announcement, 'upstream' | 'key' | 'id' | 'admin' | 'token'>,
+): Promise<void> {
   await callerOf(lease)('DELETE', undefined)
 }
 
