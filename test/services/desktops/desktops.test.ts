@@ -1,30 +1,38 @@
 import { join } from 'node:path'
-import { after } from 'node:test'
+import { after, test } from 'node:test'
+import { openBrowser } from '../../system/browser.ts'
 import { projectFolder } from '../../system/shipped.ts'
 import { startEngine, withDocker } from './docker.ts'
-import { type Gate, openGate } from './gate.ts'
+import { openGate } from './gate.ts'
 import { buildDesktop, importTiny } from './images.ts'
-import { testReconcile } from './reconcile.ts'
-import { type Scene, startScene } from './scene.ts'
+import { testInBrowser } from './in-browser.ts'
+import { testKeeping } from './keeping.ts'
+import { testDockerRestart, testReconcile } from './reconcile.ts'
+import { testRefusals } from './refusals.ts'
+import { startScene } from './scene.ts'
 
 /**
  * Desktops with a real Docker engine, one for all of these tests: two at a time would fight over the firewall of the
- * machine. The image is kept in data/, so that it is built once.
+ * machine. The image of the desktop is built while tests go on that do not need it, and is kept in data/.
  */
 
-const t = { after }
-let scene: Scene | undefined
-let gate: Gate | undefined
-if (!withDocker.skip) {
+if (withDocker.skip) test('desktops in containers', withDocker, () => {})
+else {
+  const t = { after }
   const engine = await startEngine(t, { data: join(projectFolder, 'data/test-docker') })
-  await Promise.all([
-    importTiny(t, engine),
-    process.env.ONLY === 'reconcile' ? undefined : buildDesktop(engine),
-  ])
-  gate = await openGate(t, () => engine.socket)
-  scene = await startScene(t, engine, gate.socket)
+  await importTiny(t, engine)
+  const image = buildDesktop(engine)
+  image.catch(() => {})
+  const gate = await openGate(t, () => engine.socket)
+  const scene = await startScene(t, engine, gate.socket)
   await scene.addPeople('alice', 'bob')
-}
-const sceneOf = () => ({ scene: scene as Scene, gate: gate as Gate })
+  const browser = await openBrowser(t)
 
-testReconcile(sceneOf)
+  const sceneOf = () => ({ scene, gate, browser })
+  testReconcile(sceneOf)
+  test('the image of a desktop is built from a Debian that is made here', { timeout: 600_000 }, () => image)
+  testInBrowser(sceneOf)
+  testRefusals(sceneOf)
+  testKeeping(sceneOf)
+  testDockerRestart(sceneOf)
+}

@@ -8,34 +8,10 @@ import type { Gate } from './gate.ts'
 import type { Scene } from './scene.ts'
 
 const soon = { timeout: 45_000, every: 100 }
+const long = { timeout: 180_000 }
 
 /** The table and the world come to agree, whatever happens to either. */
 export function testReconcile(sceneOf: () => { scene: Scene; gate: Gate }): void {
-  /** One running container with the row's port, one lease, and the proxy gets through; or nothing of all that. */
-  async function agree(key: string, wanted: 'running' | 'stopped' | 'gone', cookie: string): Promise<void> {
-    const { scene } = sceneOf()
-    await eventually(async () => {
-      const row = (await scene.rows()).find(({ proxy_path }) => proxy_path === key)
-      const containers = (await scene.containers()).filter((each) => each.key === key)
-      const leases = (await scene.leases()).filter((each) => each === key)
-      if (wanted === 'running') {
-        assert.equal(row?.status, 'running', JSON.stringify(row))
-        assert.deepEqual(
-          containers.map(({ isRunning, port }) => [isRunning, port]),
-          [[true, row.host_port]],
-        )
-        assert.deepEqual(leases, [key])
-        const reply = await request(`${scene.origin}/desktop/${key}/index.html`, { headers: { cookie } })
-        assert.equal(reply.text, 'a tiny desktop\n')
-      } else {
-        assert.equal(row?.status, wanted === 'gone' ? undefined : 'stopped', JSON.stringify(row))
-        assert.equal(row?.host_port ?? null, null)
-        assert.deepEqual([containers, leases], [[], []])
-      }
-      return true
-    }, soon)
-  }
-
   const moments: [what: 'start' | 'stop' | 'delete', when: 'before' | 'after', request: RegExp][] = [
     ['start', 'before', /^POST .*\/containers\/create/],
     ['start', 'after', /^POST .*\/containers\/create/],
@@ -57,7 +33,7 @@ export function testReconcile(sceneOf: () => { scene: Scene; gate: Gate }): void
       for (const [what, when, pattern] of moments) {
         if (what !== 'start') {
           await alice.start('tiny')
-          await agree('alice-tiny', 'running', alice.cookie)
+          await agree(scene, 'alice-tiny', 'running', alice.cookie)
         }
         const held = gate.hold(when, pattern)
         if (what === 'start') await alice.start('tiny')
@@ -67,10 +43,10 @@ export function testReconcile(sceneOf: () => { scene: Scene; gate: Gate }): void
         await scene.kill()
         await scene.start()
         const wanted = what === 'start' ? 'running' : what === 'stop' ? 'stopped' : 'gone'
-        await agree('alice-tiny', wanted, alice.cookie)
+        await agree(scene, 'alice-tiny', wanted, alice.cookie)
         if (what === 'start') {
           await alice.stop('tiny')
-          await agree('alice-tiny', 'stopped', alice.cookie)
+          await agree(scene, 'alice-tiny', 'stopped', alice.cookie)
         }
       }
     },
@@ -80,13 +56,13 @@ export function testReconcile(sceneOf: () => { scene: Scene; gate: Gate }): void
     const { scene } = sceneOf()
     const alice = await scene.signIn('alice')
     await Promise.all(Array.from({ length: 5 }, () => alice.start('tiny')))
-    await agree('alice-tiny', 'running', alice.cookie)
+    await agree(scene, 'alice-tiny', 'running', alice.cookie)
     await alice.start('tiny')
     await Promise.all(Array.from({ length: 3 }, () => alice.stop('tiny')))
-    await agree('alice-tiny', 'stopped', alice.cookie)
+    await agree(scene, 'alice-tiny', 'stopped', alice.cookie)
     for (let time = 0; time < 2; time++)
       assert.equal((await alice.ask('DELETE', '/desktops/alice-tiny')).status, 204)
-    await agree('alice-tiny', 'gone', alice.cookie)
+    await agree(scene, 'alice-tiny', 'gone', alice.cookie)
     assert.equal((await alice.ask('DELETE', '/desktops/alice-tiny')).status, 204)
     assert.equal((await alice.ask('POST', '/desktops/alice-tiny/stop')).status, 404)
   })
@@ -99,21 +75,21 @@ export function testReconcile(sceneOf: () => { scene: Scene; gate: Gate }): void
       await alice.stop('tiny')
     }
     await alice.start('tiny')
-    await agree('alice-tiny', 'running', alice.cookie)
+    await agree(scene, 'alice-tiny', 'running', alice.cookie)
     await alice.ask('POST', '/desktops/alice-tiny/restart')
     await alice.stop('tiny')
-    await agree('alice-tiny', 'stopped', alice.cookie)
+    await agree(scene, 'alice-tiny', 'stopped', alice.cookie)
   })
 
   test('a container that was removed by hand comes back, and a strange one of ours goes', long, async () => {
     const { scene } = sceneOf()
     const alice = await scene.signIn('alice')
     await alice.start('tiny')
-    await agree('alice-tiny', 'running', alice.cookie)
+    await agree(scene, 'alice-tiny', 'running', alice.cookie)
     const [{ id = '' } = {}] = (await scene.containers()).filter(({ key }) => key === 'alice-tiny')
     await scene.engine.docker('rm', '--force', id)
     await eventually(async () => (await scene.containers()).every((each) => each.id !== id), soon)
-    await agree('alice-tiny', 'running', alice.cookie)
+    await agree(scene, 'alice-tiny', 'running', alice.cookie)
 
     // As a service leaves it whose row is gone; and one of another service, which is none of our business.
     const labels = JSON.parse(
@@ -153,31 +129,6 @@ export function testReconcile(sceneOf: () => { scene: Scene; gate: Gate }): void
     assert.match(audit, /"actor":"admin","action":"orphan removed","subject":"else-tiny"/)
   })
 
-  test('Docker that restarts takes desktops down, and they come back', long, async () => {
-    const { scene } = sceneOf()
-    const alice = await scene.signIn('alice')
-    await alice.start('tiny')
-    await agree('alice-tiny', 'running', alice.cookie)
-    await scene.engine.stop()
-    const seen = JSON.parse((await alice.ask('GET', '/desktops')).text) as {
-      docker: { ok: boolean; reason: string }
-    }
-    assert.equal(seen.docker.ok, false)
-    assert.match(seen.docker.reason, /^Docker does not answer/)
-    // Asked for while it is away.
-    const { status } = await alice.start('tiny-b')
-    assert.equal(status, 'starting')
-    await eventually(
-      async () => /does not answer|No Docker host answers/.test((await alice.see('tiny-b'))?.reason ?? ''),
-      soon,
-    )
-    await scene.engine.start()
-    await agree('alice-tiny', 'running', alice.cookie)
-    await agree('alice-tiny-b', 'running', alice.cookie)
-    for (const type of ['tiny', 'tiny-b']) await alice.stop(type)
-    for (const key of ['alice-tiny', 'alice-tiny-b']) await agree(key, 'stopped', alice.cookie)
-  })
-
   test(
     'an image that is missing, and a desktop that ends at once, are given up with a reason',
     long,
@@ -193,7 +144,7 @@ export function testReconcile(sceneOf: () => { scene: Scene; gate: Gate }): void
         broken.reason ?? '',
         /^It ended \d+ s after it was started \(code 3\)\. It said: it is broken$/,
       )
-      await agree('alice-none', 'gone', alice.cookie)
+      await agree(scene, 'alice-none', 'gone', alice.cookie)
       await eventually(async () => assert.deepEqual(await scene.containers(), []) === undefined, soon)
       assert.deepEqual(
         (await scene.rows()).filter(({ host_port }) => host_port !== null),
@@ -216,12 +167,12 @@ export function testReconcile(sceneOf: () => { scene: Scene; gate: Gate }): void
       onEnd(t, () => void server.close())
     }
     await alice.start('tiny-c')
-    await agree('alice-tiny-c', 'running', alice.cookie)
+    await agree(scene, 'alice-tiny-c', 'running', alice.cookie)
     const row = (await scene.rows()).find(({ proxy_path }) => proxy_path === 'alice-tiny-c')
     assert.equal(row?.host_port, 7152)
     assert.match(row.container_name, /^desktop-alice-tiny-c-[0-9a-f]{8}$/)
     await alice.stop('tiny-c')
-    await agree('alice-tiny-c', 'stopped', alice.cookie)
+    await agree(scene, 'alice-tiny-c', 'stopped', alice.cookie)
     await scene.engine.docker('rm', 'desktop-alice-tiny-c')
     await scene.kill()
     await scene.start()
@@ -280,4 +231,59 @@ export function testReconcile(sceneOf: () => { scene: Scene; gate: Gate }): void
   )
 }
 
-const long = { timeout: 180_000 }
+/** Last, because nothing else can go on meanwhile. */
+export function testDockerRestart(sceneOf: () => { scene: Scene }): void {
+  test('Docker that restarts takes desktops down, and they come back', long, async () => {
+    const { scene } = sceneOf()
+    const alice = await scene.signIn('alice')
+    await alice.start('tiny')
+    await agree(scene, 'alice-tiny', 'running', alice.cookie)
+    await scene.engine.stop()
+    const seen = JSON.parse((await alice.ask('GET', '/desktops')).text) as {
+      docker: { ok: boolean; reason: string }
+    }
+    assert.equal(seen.docker.ok, false)
+    assert.match(seen.docker.reason, /^Docker does not answer/)
+    // Asked for while it is away.
+    const { status } = await alice.start('tiny-b')
+    assert.equal(status, 'starting')
+    await eventually(
+      async () => /does not answer|No Docker host answers/.test((await alice.see('tiny-b'))?.reason ?? ''),
+      soon,
+    )
+    await scene.engine.start()
+    await agree(scene, 'alice-tiny', 'running', alice.cookie)
+    await agree(scene, 'alice-tiny-b', 'running', alice.cookie)
+    for (const type of ['tiny', 'tiny-b']) await alice.stop(type)
+    for (const key of ['alice-tiny', 'alice-tiny-b']) await agree(scene, key, 'stopped', alice.cookie)
+  })
+}
+
+/** One running container with the row's port, one lease, and the proxy gets through; or nothing of all that. */
+async function agree(
+  scene: Scene,
+  key: string,
+  wanted: 'running' | 'stopped' | 'gone',
+  cookie: string,
+): Promise<void> {
+  await eventually(async () => {
+    const row = (await scene.rows()).find(({ proxy_path }) => proxy_path === key)
+    const containers = (await scene.containers()).filter((each) => each.key === key)
+    const leases = (await scene.leases()).filter((each) => each === key)
+    if (wanted === 'running') {
+      assert.equal(row?.status, 'running', JSON.stringify(row))
+      assert.deepEqual(
+        containers.map(({ isRunning, port }) => [isRunning, port]),
+        [[true, row.host_port]],
+      )
+      assert.deepEqual(leases, [key])
+      const reply = await request(`${scene.origin}/desktop/${key}/index.html`, { headers: { cookie } })
+      assert.equal(reply.text, 'a tiny desktop\n')
+    } else {
+      assert.equal(row?.status, wanted === 'gone' ? undefined : 'stopped', JSON.stringify(row))
+      assert.equal(row?.host_port ?? null, null)
+      assert.deepEqual([containers, leases], [[], []])
+    }
+    return true
+  }, soon)
+}
