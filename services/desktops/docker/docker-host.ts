@@ -45,8 +45,6 @@ const label = {
   mark: 'gatehouse.mark',
 } as const
 
-/** Desktops reach the world through it, and not each other. */
-const network = 'gatehouse-desktops'
 /** Milliseconds that Docker may take to answer. Stopping takes as long as the desktop is given, and pulling has no limit. */
 const answerLimit = 60_000
 const stopSeconds = 5
@@ -56,22 +54,38 @@ export function openDockerHost({ name, place, folder, instance }: DockerHostSett
   const options = optionsOf(place, folder)
   const docker = new Docker({ ...options, timeout: answerLimit })
   const patient = new Docker(options)
+  /** Desktops reach the world through it, and not each other. */
+  const network = `gatehouse-desktops-${instance.slice(0, 8)}`
 
-  async function makeNetwork(): Promise<void> {
-    const known = await docker.listNetworks({ filters: { name: [network] } })
-    if (known.some((each) => each.Name === network)) return
-    await docker
-      .createNetwork({
-        Name: network,
-        CheckDuplicate: true,
-        Driver: 'bridge',
-        Options: { 'com.docker.network.bridge.enable_icc': 'false' },
-        Labels: { [label.instance]: instance },
+  let making: Promise<string> = Promise.resolve('')
+
+  /**
+   * The id of the network of this service's desktops. Docker lets two networks have one name if they are made at the
+   * same moment, and then knows neither by it: they are made one after the other, and of several the oldest counts.
+   */
+  function findNetwork(): Promise<string> {
+    making = making
+      .catch(() => '')
+      .then(async () => {
+        const [oldest] = await networks()
+        if (oldest !== undefined) return oldest.Id
+        await docker.createNetwork({
+          Name: network,
+          CheckDuplicate: true,
+          Driver: 'bridge',
+          Options: { 'com.docker.network.bridge.enable_icc': 'false' },
+          Labels: { [label.instance]: instance },
+        })
+        return (await networks())[0]?.Id ?? network
       })
-      .catch((error) => {
-        // Another service was quicker.
-        if (error.statusCode !== 409) throw error
-      })
+    return making
+  }
+
+  async function networks() {
+    const named = await docker.listNetworks({ filters: { name: [network] } })
+    return named
+      .filter(({ Name }) => Name === network)
+      .sort((a, b) => Date.parse(a.Created) - Date.parse(b.Created) || a.Id.localeCompare(b.Id))
   }
 
   async function pull(image: string): Promise<void> {
@@ -144,8 +158,7 @@ export function openDockerHost({ name, place, folder, instance }: DockerHostSett
         [label.key]: key,
         [label.mark]: mark,
       }
-      const spec = containerSpec({ ...facts, labels, network, address: place.address })
-      await makeNetwork()
+      const spec = containerSpec({ ...facts, labels, network: await findNetwork(), address: place.address })
       try {
         return (await docker.createContainer(spec)).id
       } catch (error) {

@@ -10,6 +10,7 @@ import { testKeeping } from './keeping.ts'
 import { testDockerRestart, testReconcile } from './reconcile.ts'
 import { testRefusals } from './refusals.ts'
 import { startScene } from './scene.ts'
+import { testSecondHost } from './second-host.ts'
 
 /**
  * Desktops with a real Docker engine, one for all of these tests: two at a time would fight over the firewall of the
@@ -24,7 +25,7 @@ else {
   const image = buildDesktop(engine)
   image.catch(() => {})
   const gate = await openGate(t, () => engine.socket)
-  const scene = await startScene(t, engine, gate.socket)
+  const scene = await startScene(t, engine, { socket: gate.socket })
   await scene.addPeople('alice', 'bob')
   const browser = await openBrowser(t)
 
@@ -34,5 +35,6 @@ else {
   testInBrowser(sceneOf)
   testRefusals(sceneOf)
   testKeeping(sceneOf)
+  testSecondHost(() => engine)
   testDockerRestart(sceneOf)
 }

@@ -55,6 +55,8 @@ export async function startEngine(t: Teardown, options: EngineOptions = {}): Pro
         `unix://${socket}`,
         '--bridge',
         'none',
+        // They need no way out, and the machine's own forwarding is left as it is.
+        '--ip-forward=false',
         '--storage-driver',
         driver,
         '--log-level',
@@ -62,9 +64,9 @@ export async function startEngine(t: Teardown, options: EngineOptions = {}): Pro
       ],
       ...(options.args ?? []),
     ]
-    const started = spawn('sh', ['-c', `exec "$@" >>"${log}" 2>&1`, 'sh', command, ...args], {
-      stdio: 'ignore',
-    })
+    // It goes with the test, even if that is broken off.
+    const quietly = `exec setpriv --pdeathsig TERM "$@" >>"${log}" 2>&1`
+    const started = spawn('sh', ['-c', quietly, 'sh', command, ...args], { stdio: 'ignore' })
     child = started
     const answers = await eventually(
       async () =>
@@ -100,6 +102,8 @@ export async function startEngine(t: Teardown, options: EngineOptions = {}): Pro
     await engine.stop()
   })
   await engine.start()
+  // A run before that was broken off may have left something.
+  await clear(engine)
   return engine
 }
 

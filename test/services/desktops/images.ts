@@ -31,8 +31,8 @@ export async function importTiny(t: Teardown, { docker }: Engine): Promise<void>
   await copyFile(pathOf('busybox'), join(root, 'bin/busybox'))
   await chmod(join(root, 'bin/busybox'), 0o755)
   await writeFile(join(root, 'www/index.html'), 'a tiny desktop\n')
-  const script =
-    '#!/bin/busybox sh\necho "Content-Type: text/plain"\necho "Set-Cookie: __Host-gatehouse_session=planted; Secure; Path=/"\necho\n/bin/busybox env\n'
+  const cookie = 'Set-Cookie: __Host-gatehouse_session=planted; Secure; Path=/'
+  const script = `#!/bin/busybox sh\nprintf 'Content-Type: text/plain\\r\\n${cookie}\\r\\n\\r\\n'\n/bin/busybox env\n`
   await writeFile(join(root, 'www/cgi-bin/told'), script, { mode: 0o755 })
   const tar = join(folder, 'tiny.tar')
   await run('tar', ['-C', root, '-cf', tar, '.'])

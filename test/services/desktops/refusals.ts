@@ -129,7 +129,7 @@ export function testRefusals(sceneOf: () => { scene: Scene }): void {
     const told = await request(`${scene.origin}/desktop/alice-tiny/cgi-bin/told`, {
       headers: { cookie: `${alice.cookie}; other=1`, authorization: 'Basic YTpi', 'x-desktop-waiting': '1' },
     })
-    assert.match(told.text, /^HTTP_X_FORWARDED_USER=alice$|REQUEST_METHOD=GET/m)
+    assert.match(told.text, /^HTTP_X_FORWARDED_USER=alice$/m)
     assert.doesNotMatch(told.text, /gatehouse_session|other=1|YTpi/)
     assert.equal(told.headers['set-cookie'], undefined)
     await alice.stop('tiny')
@@ -188,8 +188,9 @@ export function testRefusals(sceneOf: () => { scene: Scene }): void {
       } as object,
     )
     assert.match((await tunnel.next()).toString(), /^RFB 003\.008/)
+    const cookies = [here.cookie, there.cookie]
     assert.equal((await here.ask('DELETE', '/sessions?desktops=stop')).status, 200)
-    for (const { cookie } of [here, there]) {
+    for (const cookie of cookies) {
       await eventually(async () => {
         const replies = [
           await request(`${origin}/desktop/alice-debian/vnc.html`, { headers: { cookie } }),
@@ -205,7 +206,7 @@ export function testRefusals(sceneOf: () => { scene: Scene }): void {
     await tunnel.closed
     // And whoever asks for a page is led to sign in, and from there back.
     const page = await request(`${origin}/desktop/alice-debian/`, {
-      headers: { accept: 'text/html', cookie: here.cookie },
+      headers: { accept: 'text/html', cookie: cookies[0] as string },
     })
     assert.deepEqual(
       [page.status, page.headers.location],

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import pg from 'pg'
 import type { Desktop } from '../../../services/desktops/desktops.ts'
@@ -71,16 +71,26 @@ export interface Person {
   until(type: string, status: string, timeout?: number): Promise<Shown>
 }
 
-export async function startScene(
-  t: Teardown,
-  engine: Engine,
-  socket = engine.socket,
-  hosts = '',
-): Promise<Scene> {
+export interface SceneOptions {
+  /** Of Docker, as the service is told. Default: that of the engine. */
+  readonly socket?: string
+  /** `hosts:` of the catalogue. */
+  readonly hosts?: string
+  /** That desktops may lie in. */
+  readonly networks?: string
+}
+
+export async function startScene(t: Teardown, engine: Engine, options: SceneOptions = {}): Promise<Scene> {
+  const { socket = engine.socket, hosts = '', networks } = options
   const { folder, env } = await cloneShipped(t)
   const { url: database } = await startPostgres(t)
   const catalogue = join(folder, 'catalogue.yaml')
   await writeFile(catalogue, hosts + kinds)
+  if (networks !== undefined) {
+    const file = join(folder, 'routes.yaml')
+    const routes = await readFile(file, 'utf8')
+    await writeFile(file, routes.replace('    keyed: true\n', `    keyed: true\n    networks: ${networks}\n`))
+  }
   await mkdir(join(folder, 'data'), { recursive: true })
   const proxy = startCli(t, ['serve', '--file', join(folder, 'routes.yaml')], {
     cwd: folder,
