@@ -3,8 +3,8 @@ import { Refusal } from '../../shared/page/ask.ts'
 import { api, type Desktop, type Overview } from './api.ts'
 import { Card } from './Card.tsx'
 
-/** Milliseconds between two looks: while something moves, and otherwise. */
-const [soon, later] = [700, 10_000]
+/** Milliseconds between two looks: while something moves, after nobody answered, and otherwise. */
+const [soon, afterFault, later] = [700, 2_000, 10_000]
 
 /** `?open=alice-vscode`: opened as soon as it can be. The address of a desktop that does not run leads here. */
 function wantedKey(): string | undefined {
@@ -30,6 +30,7 @@ export function Desktops({ onSignedOut }: { onSignedOut(): void }) {
     } catch (error) {
       if (error instanceof Refusal && error.status === 401) return onSignedOut()
       setFault((error as Error).message)
+      pause = afterFault
     }
     timer.current = window.setTimeout(look, pause)
   }, [onSignedOut])

@@ -61,12 +61,12 @@ export function testSecondHost(engineOf: () => Engine): void {
         ['dora-tiny', 'here'],
         ['dora-tiny-b', 'there'],
       ])
-      const namesOn = async ({ docker }: Engine) =>
+      const namesOn = async ({ docker }: Engine, host: string) =>
         (
-          await docker('ps', '--filter', 'label=gatehouse.desktops', '--format', '{{.Names}} {{.Ports}}')
+          await docker('ps', '--filter', `label=gatehouse.host=${host}`, '--format', '{{.Names}} {{.Ports}}')
         ).replace(/\d+->/, 'PORT->')
-      assert.equal(await namesOn(here), 'desktop-dora-tiny 127.0.0.1:PORT->8080/tcp')
-      assert.equal(await namesOn(there), `desktop-dora-tiny-b ${far}:PORT->8080/tcp`)
+      assert.equal(await namesOn(here, 'here'), 'desktop-dora-tiny 127.0.0.1:PORT->8080/tcp')
+      assert.equal(await namesOn(there, 'there'), `desktop-dora-tiny-b ${far}:PORT->8080/tcp`)
       for (const key of ['dora-tiny', 'dora-tiny-b']) {
         const reply = await request(`${scene.origin}/desktop/${key}/index.html`, {
           headers: { cookie: dora.cookie },
@@ -92,12 +92,12 @@ export function testSecondHost(engineOf: () => Engine): void {
       await eventually(async () => /does not answer/.test((await dora.see('tiny-b'))?.reason ?? ''), soon)
       await there.start()
       await dora.until('tiny-b', 'stopped')
-      assert.equal(await namesOn(there), '')
+      assert.equal(await namesOn(there, 'there'), '')
       await dora.stop('tiny')
       await dora.until('tiny', 'stopped')
       await dora.start('tiny-b')
       await dora.until('tiny-b', 'running')
-      assert.equal(await namesOn(there), `desktop-dora-tiny-b ${far}:PORT->8080/tcp`)
+      assert.equal(await namesOn(there, 'there'), `desktop-dora-tiny-b ${far}:PORT->8080/tcp`)
       await dora.stop('tiny-b')
       await dora.until('tiny-b', 'stopped')
     },
