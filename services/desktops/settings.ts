@@ -31,5 +31,3 @@ export const settings = z.object({
   FIRST_PORT: wholeNumber.default(7_000),
   LAST_PORT: wholeNumber.default(8_000),
 })
-
-export type Settings = z.infer<typeof settings>

@@ -27,7 +27,7 @@ export interface SessionsSettings {
 }
 
 /** Its prefix: https alone, this host alone, so that no neighbour of the same domain can plant one. */
-export const cookieName = '__Host-gatehouse_session'
+const cookieName = '__Host-gatehouse_session'
 /** The policies in routes.yaml ask for it, so that no other token of that key passes for one. */
 const audience = 'gatehouse-desktops'
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import Docker from 'dockerode'
-import type { HostPlace, Kind } from '../catalogue.ts'
+import type { HostPlace } from '../catalogue.ts'
 import { type ContainerFacts, containerSpec } from './container-spec.ts'
 import { readTrouble, type Trouble } from './trouble.ts'
 
@@ -249,7 +249,6 @@ export function openDockerHost({ name, place, folder, instance }: DockerHostSett
 }
 
 export type DockerHost = ReturnType<typeof openDockerHost>
-export type { Kind }
 
 // --- internal ---
 

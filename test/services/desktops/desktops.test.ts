@@ -1,8 +1,6 @@
-import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { openBrowser } from '../../system/browser.ts'
-import { projectFolder } from '../../system/shipped.ts'
-import { startEngine, withDocker } from './docker.ts'
+import { keptImages, startEngine, withDocker } from './docker.ts'
 import { openGate } from './gate.ts'
 import { buildDesktop, importTiny } from './images.ts'
 import { testInBrowser } from './in-browser.ts'
@@ -14,13 +12,13 @@ import { testSecondHost } from './second-host.ts'
 
 /**
  * Desktops with a real Docker engine, one for all of these tests: two at a time would fight over the firewall of the
- * machine. The image of the desktop is built while tests go on that do not need it, and is kept in data/.
+ * machine. The image of the desktop is built while tests go on that do not need it, and is kept for the next time.
  */
 
 if (withDocker.skip) test('desktops in containers', withDocker, () => {})
 else {
   const t = { after }
-  const engine = await startEngine(t, { data: join(projectFolder, 'data/test-docker') })
+  const engine = await startEngine(t, { data: keptImages })
   await importTiny(t, engine)
   const image = buildDesktop(engine)
   image.catch(() => {})

@@ -25,6 +25,9 @@ export interface EngineOptions {
   readonly args?: readonly string[]
 }
 
+/** Where an image is kept that takes minutes to build: outside of the project, whose tools look at every file in it. */
+export const keptImages = '/var/tmp/gatehouse-test-docker'
+
 /** For the tests that start containers. */
 export const withDocker = asRoot(
   needs('dockerd', 'docker', 'debootstrap', 'busybox', 'ip', 'openssl', 'postgresql', 'chromium', 'fonts'),
@@ -49,7 +52,14 @@ export async function startEngine(t: Teardown, options: EngineOptions = {}): Pro
     const [command = '', ...args] = [
       ...(options.before ?? []),
       pathOf('dockerd'),
-      ...['--data-root', data, '--exec-root', join(folder, 'exec'), '--pidfile', join(folder, 'pid')],
+      ...[
+        '--data-root',
+        data,
+        '--exec-root',
+        join(folder, 'exec'),
+        // Two engines on one folder would spoil it; the second one finds this.
+        ...['--pidfile', join(data, 'engine.pid')],
+      ],
       ...[
         '--host',
         `unix://${socket}`,

@@ -9,8 +9,7 @@ import { announce } from '../../../services/shared/announce.ts'
 import { runCli } from '../../harness/cli.ts'
 import { eventually } from '../../harness/eventually.ts'
 import { openBrowser, visit } from '../../system/browser.ts'
-import { projectFolder } from '../../system/shipped.ts'
-import { startEngine } from './docker.ts'
+import { keptImages, startEngine } from './docker.ts'
 import { buildDesktop } from './images.ts'
 import { type Scene, startScene } from './scene.ts'
 
@@ -28,7 +27,7 @@ try {
 }
 
 async function measure(): Promise<void> {
-  const engine = await startEngine(t, { data: join(projectFolder, 'data/test-docker') })
+  const engine = await startEngine(t, { data: keptImages })
   await buildDesktop(engine)
   const scene = await startScene(t, engine)
   await scene.addPeople('alice')

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
 import { test } from 'node:test'
+import axe from 'axe-core'
 import type { Browser, Page } from 'playwright-core'
 import { eventually } from '../../harness/eventually.ts'
 import { isTooWide, picture, screens, visit } from '../../system/browser.ts'
@@ -9,7 +8,6 @@ import type { Scene } from './scene.ts'
 
 const long = { timeout: 180_000 }
 const soon = { timeout: 60_000, every: 100 }
-const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 /** What people see: the page, and real desktops in real browsers. */
 export function testInBrowser(sceneOf: () => { scene: Scene; browser: Browser | undefined }): void {
@@ -181,7 +179,7 @@ function isNews(text: string): boolean {
 }
 
 async function faultsOf(page: Page): Promise<string[]> {
-  await page.evaluate(axe)
+  await page.evaluate(axe.source)
   const { violations } = (await page.evaluate('axe.run()')) as {
     violations: { id: string; impact: string; nodes: { html: string }[] }[]
   }
