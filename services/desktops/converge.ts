@@ -70,10 +70,11 @@ export function createConverge(settings: ConvergeSettings) {
 
     const found = await containersOf(desktop, host)
     const good = found.find((each) => isGood(desktop, each))
+    // Nobody is sent to what is not there, or is no more what it was.
+    if (good === undefined) await leases.wait(desktop.key)
     for (const other of found) if (other !== good && !(await putAway(desktop, host, other))) return
     if (good !== undefined && good.hostPort !== undefined)
       return makeReady(desktop, kind, host, good.hostPort)
-    await leases.wait(desktop.key)
     const port = await create(desktop, kind, host)
     if (port !== undefined) await makeReady({ ...desktop, status: 'starting' }, kind, host, port)
   }

@@ -172,11 +172,11 @@ export function openDockerHost({ name, place, folder, instance }: DockerHostSett
     async start(id: string): Promise<void> {
       await docker.getContainer(id).start().catch(ignore(304))
     },
-    /** Asks it to end, removes it, and what is not there is as good. Its volumes stay. */
+    /** Asks it to end, removes it, and what is not there is as good. Volumes that have a name stay. */
     async remove(id: string): Promise<void> {
       const container = patient.getContainer(id)
       await container.stop({ t: stopSeconds }).catch(ignore(304, 404))
-      await container.remove({ force: true, v: false }).catch(async (error) => {
+      await container.remove({ force: true, v: true }).catch(async (error) => {
         // Somebody else removes it at this moment.
         if (error.statusCode === 409)
           return void (await container.wait({ condition: 'removed' }).catch(ignore(404)))

@@ -3,6 +3,8 @@ import { Refusal } from '../../shared/page/ask.ts'
 import { api, type Desktop, type Overview } from './api.ts'
 import { Card } from './Card.tsx'
 
+/** Milliseconds that this page is shown before it turns into a desktop. */
+const atLeast = 1_000
 /** Milliseconds between two looks: while something moves, after nobody answered, and otherwise. */
 const [soon, afterFault, later] = [700, 2_000, 10_000]
 
@@ -42,7 +44,12 @@ export function Desktops({ onSignedOut }: { onSignedOut(): void }) {
 
   const awaited = overview?.desktops.find(({ key }) => key === opening)
   useEffect(() => {
-    if (awaited?.status === 'running' && awaited.open !== undefined) location.replace(awaited.open)
+    const { status, open } = awaited ?? {}
+    if (status !== 'running' || open === undefined) return
+    // Whoever comes from the desktop itself came because it was not there a moment ago: to and fro would be a flicker.
+    const pause = Math.max(0, atLeast - performance.now())
+    const timer = window.setTimeout(() => location.replace(open), pause)
+    return () => clearTimeout(timer)
   }, [awaited])
 
   async function act(work: () => Promise<unknown>) {

@@ -127,6 +127,8 @@ export function testReconcile(sceneOf: () => { scene: Scene; gate: Gate }): void
     const audit = (await admin.ask('GET', '/admin/audit')).text
     assert.match(audit, /"actor":"the service","action":"orphan removed","subject":"nobody-tiny"/)
     assert.match(audit, /"actor":"admin","action":"orphan removed","subject":"else-tiny"/)
+    await alice.stop('tiny')
+    await agree(scene, 'alice-tiny', 'stopped', alice.cookie)
   })
 
   test(
