@@ -17,7 +17,7 @@ TESTS ?= 'proxy/**/*.test.ts' 'services/**/*.test.ts' 'test/**/*.test.ts'
 TEST_TIMEOUT ?= 60000
 
 .DEFAULT_GOAL := help
-.PHONY: help install build run dev test check bench differential conformance fuzz agree soak chaos registry scale docs clean
+.PHONY: help install build run dev test check bench desktop desktop-figures differential conformance fuzz agree soak chaos registry scale docs clean
 
 help: ## Lists these targets.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,6 +69,12 @@ check-house:
 
 bench: $(BUILT) ## Measures Gatehouse beside nginx, HAProxy and Caddy.
 	@exec node test/bench/run.ts
+
+desktop-figures: $(INSTALLED) dist/pages/desktops/index.html ## Measures what a desktop costs: start, round trip, stream, memory.
+	@exec node test/services/desktops/figures.ts
+
+desktop: ## Builds the image of a small Debian desktop, if what it is made of has changed.
+	@deploy/desktop/build
 
 differential: $(INSTALLED) ## Sends the same odd requests to Gatehouse, nginx and HAProxy, and compares.
 	@node test/setup/install-parts.ts

@@ -33,4 +33,10 @@ export const services = {
     keys: { SECRET_KEY_FILE: 'data/hikvision/secret.key' },
     password: { variable: 'ADMIN_PASSWORD_FILE', file: 'data/hikvision/password', user: 'admin' },
   },
+  desktops: {
+    upstreams: ['desktops', 'desktop'],
+    // The routes of routes.yaml verify the cookie with the same file.
+    keys: { SESSION_KEY_FILE: 'certs/desktops.key' },
+    password: { variable: 'ADMIN_PASSWORD_FILE', file: 'data/desktops/admin.password', user: 'admin' },
+  },
 } as const satisfies Record<string, ServiceNeeds>

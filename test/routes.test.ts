@@ -85,7 +85,13 @@ describe('the shipped routes.yaml', () => {
     ['https', 'localhost', '/flask/auth/login', 'visits-login'],
     ['https', 'localhost', '/flask/api/count', 'visits-count'],
     ['https', 'localhost', '/desktops', 'desktops'],
-    ['https', 'localhost', '/desktop/alice-ubuntu-vscode/', 'desktop'],
+    ['https', 'localhost', '/desktops/api/desktops', 'desktops'],
+    ['https', 'localhost', '/desktop/alice-ubuntu-vscode', 'desktop-door'],
+    ['https', 'localhost', '/desktop/alice-ubuntu-vscode/', 'desktop-door'],
+    ['https', 'localhost', '/desktop/alice-ubuntu-vscode/vnc.html', 'desktop'],
+    ['https', 'localhost', '/desktop/alice-ubuntu-vscode/websockify', 'desktop'],
+    ['https', 'localhost', '/desktop/alice-ubuntu-vscode/api/get_screenshot', 'desktop-api'],
+    ['https', 'localhost', '/desktop/alice-ubuntu-vscode/apis', 'desktop'],
     ['https', 'photos.localhost', '/', 'photos'],
     ['https', 'photos.localhost', '/gallery/7', 'photos'],
     ['https', 'photos.localhost', '/api/v1/models', 'photos-api'],
@@ -162,6 +168,8 @@ describe('what needs a token', () => {
     ['/flask/api/ping', 'pass'],
     ['/flask/auth/login', 'pass'],
     ['/desktop/alice-ubuntu-vscode/', 'token_required'],
+    ['/desktop/alice-ubuntu-vscode/vnc.html', 'token_required'],
+    ['/desktop/alice-ubuntu-vscode/api/users', 'address_denied'],
     ['/desktops', 'pass'],
   ]
   for (const [path, outcome, host = 'localhost'] of rows) {

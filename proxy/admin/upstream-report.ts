@@ -26,6 +26,8 @@ export interface TargetReport {
     /** The proxy that it speaks to, if it is another. */
     via?: string
     metadata: object
+    /** Names of the fields that it is sent. Their values are credentials. */
+    headers?: string[]
   }
 }
 
@@ -69,6 +71,8 @@ export function reportTargets(
         sinceHeartbeatMs: lease.via === undefined ? now - lease.renewedAt : undefined,
         via: lease.via,
         metadata: lease.metadata,
+        // Their values are credentials.
+        headers: Object.keys(lease.headers ?? {}),
       },
     }
   })

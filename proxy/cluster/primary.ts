@@ -1,10 +1,10 @@
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
-import { followRevokedTokens } from '../admin/revoked-tokens.ts'
 import { type Admin, openAdmin } from '../admin/server.ts'
 import type { WorkerChange } from '../admin/source.ts'
 import { reportTargets } from '../admin/upstream-report.ts'
 import type { LoadedConfig } from '../config/loaded.ts'
+import { registrationFiles } from '../config/registration-files.ts'
 import { watchConfig } from '../config/watch.ts'
 import { type Fleet, openFleet } from '../fleet/fleet.ts'
 import type { Logger } from '../observability/logger.ts'
@@ -16,6 +16,7 @@ import {
   startProcessMetrics,
 } from '../observability/metrics.ts'
 import { memoryLimits } from '../request/policies/rate-limit.ts'
+import { followRevokedIds } from '../request/policies/revoked-ids.ts'
 import { rotateTicketKeys } from '../tls/ticket-keys.ts'
 import { openAutomaticCertificates } from './automatic-certificates.ts'
 import { openCertificates, summariseCertificates } from './certificates.ts'
@@ -93,7 +94,9 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
   const automatic = openAutomaticCertificates({ log, onFirst: () => void reloader.reload(true) })
   const tickets = rotateTicketKeys((keys) => workers.setTicketKeys(keys))
   const kept = keptSettings(config)
-  const revoked = followRevokedTokens(config.folder, (sentence) => log.error(sentence))
+  const revoked = followRevokedIds(resolve(config.folder, registrationFiles.revoked), (sentence) =>
+    log.error(sentence),
+  )
   const fleet: Fleet | undefined =
     config.redis &&
     (await openFleet({

@@ -174,6 +174,13 @@ const jwt = z
       .default(false)
       .describe('Also read it from `Sec-WebSocket-Protocol: bearer, TOKEN`, which browsers can send.'),
     clockTolerance: duration.prefault('5s').describe('Allowed clock difference.'),
+    revoked: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'A file with an id in each line: tokens of that `jti` or session (`sid`) are refused. It need not exist yet.',
+      ),
     login: z.string().optional().describe('Where a browser without a valid token is sent. Programs get 401.'),
     mode,
   })
@@ -297,7 +304,7 @@ const compress = short(
 )
 
 /** Whoever edits how a message is framed makes two readers disagree about where it ends. */
-const editable = fieldName.refine(
+export const editable = fieldName.refine(
   (field) =>
     !/^(content-length|transfer-encoding|trailer|connection|keep-alive|proxy-.*|http2-settings|te|upgrade|expect|sec-websocket-.*)$/i.test(
       field,

@@ -24,6 +24,8 @@ export interface Target {
   weight: number
   /** It finishes what it has, and takes nothing new. */
   draining: boolean
+  /** Fields that every request to it carries: the credentials that it asks for, and its users do not know. */
+  headers: Readonly<Record<string, string>>
   health: Health
   /** Until when (Unix ms) it is passed over because it refused connections. 0: it is well. */
   awayUntil: number
@@ -69,6 +71,7 @@ export function createTarget(settings: TargetSettings): Target {
     inFlight: 0,
     weight: 1,
     draining: false,
+    headers: {},
     health: 'well',
     awayUntil: 0,
     since: 0,

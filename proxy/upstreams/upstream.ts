@@ -160,7 +160,8 @@ function guardOf(allowed: AllowedAddresses): (address: TargetAddress) => Connect
   return (address) => guardConnections(address, allowed)
 }
 
-function takeUp(target: Target, { weight, draining, health, awayUntil, since, leased }: ToldTarget): void {
+function takeUp(target: Target, told: ToldTarget): void {
+  const { weight, draining, headers = {}, health, awayUntil, since, leased } = told
   Object.assign(target, { health, awayUntil, since } satisfies Partial<Target>)
-  if (leased) Object.assign(target, { weight, draining } satisfies Partial<Target>)
+  if (leased) Object.assign(target, { weight, draining, headers } satisfies Partial<Target>)
 }

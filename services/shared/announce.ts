@@ -19,6 +19,8 @@ export interface Announcement {
   readonly weight?: number
   /** Shown to operators. */
   readonly metadata?: Readonly<Record<string, string | number | boolean>>
+  /** Fields that the proxy sets on each request to it, such as credentials that its users are not to know. */
+  readonly headers?: Readonly<Record<string, string>>
   /** The admin listener: `http://127.0.0.1:9901` (the default), or `unix:/…/admin.sock`. */
   readonly admin?: string
   /** From `gatehouse token`. */
@@ -34,6 +36,8 @@ export interface Announced {
   readonly heard: Promise<void>
   /** Asks for nothing new, and goes on to say that it lives. What is under way may end. */
   draining(): Promise<void>
+  /** Says nothing more, and leaves the lease to run out, or to whoever takes it up under the same name. */
+  pause(): void
   /** Ends the lease. Resolves when the proxy knows, or does not answer. */
   leave(): Promise<void>
 }
@@ -44,12 +48,13 @@ const longestRetry = 5_000
 
 /** Announces a service at once, and again and again until it leaves. A proxy that is away is waited for. */
 export function announce(announcement: Announcement): Announced {
-  const { ttl = 30_000, weight = 1, metadata = {}, url } = announcement
+  const { ttl = 30_000, weight = 1, metadata = {}, headers, url } = announcement
   const onTrouble = announcement.onTrouble ?? ((sentence) => process.stderr.write(`${sentence}\n`))
   const ask = callerOf(announcement)
   const path = pathOf(announcement)
   const heard = Promise.withResolvers<void>()
   let state: 'ready' | 'draining' | 'left' = 'ready'
+  let isPaused = false
   let isHeard = false
   let failures = 0
   let timer: NodeJS.Timeout | undefined
@@ -57,11 +62,11 @@ export function announce(announcement: Announcement): Announced {
 
   async function beat(): Promise<void> {
     clearTimeout(timer)
-    if (state === 'left') return
+    if (state === 'left' || isPaused) return
     const { fault } = await ask(
       'PUT',
       path,
-      JSON.stringify({ url, ttl: `${ttl}ms`, weight, state, metadata }),
+      JSON.stringify({ url, ttl: `${ttl}ms`, weight, state, metadata, headers }),
     )
     isHeard = fault === undefined
     if (fault === undefined) {
@@ -70,7 +75,7 @@ export function announce(announcement: Announcement): Announced {
     } else if (failures++ === 0) onTrouble(`${nameOf(announcement)} cannot be announced: ${fault}`)
     const pause = isHeard ? ttl / 3 : Math.min(longestRetry, firstRetry * 2 ** (failures - 1))
     // Uneven, so that many services do not come back at one moment after the proxy was away.
-    if (state !== ('left' as typeof state))
+    if (state !== ('left' as typeof state) && !isPaused)
       timer = setTimeout(() => void beatNow(), pause * (0.8 + 0.4 * Math.random()))
   }
 
@@ -88,6 +93,10 @@ export function announce(announcement: Announcement): Announced {
       if (state === 'ready') state = 'draining'
       return beatNow()
     },
+    pause() {
+      isPaused = true
+      clearTimeout(timer)
+    },
     async leave() {
       if (state === 'left') return underway
       state = 'left'
@@ -96,6 +105,13 @@ export function announce(announcement: Announcement): Announced {
       return underway
     },
   }
+}
+
+/** Ends a lease that another process may have left behind. Resolves when the proxy knows, or does not answer. */
+export async function withdraw(
+  lease: Pick<Announcement, 'upstream' | 'key' | 'id' | 'admin' | 'token'>,
+): Promise<void> {
+  await callerOf(lease)('DELETE', pathOf(lease))
 }
 
 // --- internal ---

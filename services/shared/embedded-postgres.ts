@@ -1,6 +1,6 @@
 import { chmod, rm } from 'node:fs/promises'
 import { connect } from 'node:net'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import { PGLiteSocketServer } from '@electric-sql/pglite-socket'
 
@@ -11,11 +11,13 @@ export interface EmbeddedPostgres {
 }
 
 /**
- * Postgres inside this process, with its files in `folder`: PGlite behind a unix socket there, so that the client is
+ * Postgres inside this process, with its files in the folder `place`: PGlite behind a unix socket there, so that the client is
  * the same as for a real server. One process at a time may have it; for another it throws, because two would spoil the
  * files.
  */
-export async function startEmbeddedPostgres(folder: string): Promise<EmbeddedPostgres> {
+export async function startEmbeddedPostgres(place: string): Promise<EmbeddedPostgres> {
+  // `pg` takes a host for a folder if it begins with a slash, and for a name otherwise.
+  const folder = resolve(place)
   // The name that Postgres's clients look for in a folder.
   const path = join(folder, '.s.PGSQL.5432')
   if (await answers(path))

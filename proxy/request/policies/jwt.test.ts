@@ -342,6 +342,39 @@ test('a key file that changes takes its tokens along; a broken one is told and c
   await until(async () => (await decide(policy, facts)).verdict === 'deny')
 })
 
+test('who is put out is out, by the id of the token or of the session, though it was good a moment ago', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'jwt-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const put = (content: string): void => {
+    writeFileSync(join(folder, 'new'), content)
+    renameSync(join(folder, 'new'), join(folder, 'out'))
+  }
+  const policy = build({ cookie: 'session', revoked: 'out' }, { folder, onBackgroundError() {} })
+  const token = await sign({ jti: 'token-1', sid: 'session-1' })
+  const beside = await sign({ jti: 'token-2', sid: 'session-1' })
+  const other = await sign({ jti: 'token-3', sid: 'session-2' })
+  const none = await sign({ sid: 7 as never })
+  const verdicts = async () => {
+    const found: string[] = []
+    for (const text of [token, beside, other, none]) {
+      found.push((await present(policy, bearer(text))).verdict)
+      assert.equal((await present(policy, ['Cookie', `session=${text}`])).verdict, found.at(-1))
+    }
+    return found.join(' ')
+  }
+  // There is no file yet, and nobody is out.
+  assert.equal(await verdicts(), 'pass pass pass pass')
+  put('token-2 # lost\n')
+  await until(async () => (await verdicts()) === 'pass deny pass pass')
+  put('# all of a session\n session-1\n')
+  await until(async () => (await verdicts()) === 'deny deny pass pass')
+  assertDenied(await present(policy, bearer(token)), 'token_invalid', /^revoked$/)
+  // Whoever removes the file lets nobody in again.
+  rmSync(join(folder, 'out'))
+  await wait(600)
+  assert.equal(await verdicts(), 'deny deny pass pass')
+})
+
 test('a subprotocol token stops here, and the browser has a protocol to hold on to', async () => {
   const policy = build({ subprotocol: true })
   const alone = sampleUpgrade({ headers: ['Sec-WebSocket-Protocol', `bearer, ${await sign({})}`] })

@@ -1,9 +1,11 @@
+import { resolve } from 'node:path'
 import type { PolicyOptions } from '../../config/policy-schemas.ts'
 import type { ErrorCode } from '../../errors.ts'
 import type { Facts } from '../facts.ts'
 import type { PolicyContext } from './context.ts'
 import { type Answer, deny, type HeaderEntry, type Policy, type Verdict } from './policy.ts'
 import { findTokens, marker, offerOf, protocolField, removeSubprotocolToken } from './presented-token.ts'
+import { followRevokedIds } from './revoked-ids.ts'
 import { createTokenVerifier, type Verified } from './token-verifier.ts'
 
 type Options = PolicyOptions<'jwt'>
@@ -18,6 +20,7 @@ type Options = PolicyOptions<'jwt'>
 export function jwt(options: Options, context: PolicyContext): Policy {
   const isSatisfied = compileRequirements(options.require, context.paramNames)
   const verify = createTokenVerifier(options, context)
+  const isRevoked = options.revoked === undefined ? undefined : compileRevocation(options.revoked, context)
   const login = options.login === undefined ? undefined : readLogin(options.login)
   const places = { cookie: options.cookie, subprotocol: options.subprotocol }
 
@@ -35,6 +38,8 @@ export function jwt(options: Options, context: PolicyContext): Policy {
       if (outcome.verdict === 'deny') return refuse(facts, outcome.code, outcome.reason)
       if (first.verdict === 'pass' && outcome.user !== first.user)
         return refuse(facts, 'token_invalid', 'tokens of two users')
+      // Asked anew each time: a token that was verified before may have been taken back since.
+      if (isRevoked?.(outcome.claims ?? {})) return refuse(facts, 'token_invalid', 'revoked')
       const missed = isSatisfied(outcome.claims ?? {}, facts.params)
       if (missed !== undefined) return refuse(facts, 'claim_denied', missed)
     }
@@ -111,6 +116,15 @@ function compileRequirements(require: Options['require'], paramNames: readonly s
     }
     return undefined
   }
+}
+
+// --- revocation ---
+
+/** A token is kept out by its own id, or with all others of its session. */
+function compileRevocation(file: string, { folder, onBackgroundError }: PolicyContext) {
+  const revoked = followRevokedIds(resolve(folder, file), onBackgroundError)
+  return ({ jti, sid }: Readonly<Record<string, unknown>>): boolean =>
+    [jti, sid].some((id) => typeof id === 'string' && revoked().has(id))
 }
 
 // --- refusals ---

@@ -13,7 +13,7 @@ import { keepOneOfEach } from '../respond/single-valued.ts'
 import type { Outcome, Relay } from './attempt.ts'
 import { readFailure } from './failure.ts'
 import { isHopByHop, namedInConnection } from './hop-by-hop.ts'
-import { requestHeadersFor } from './request-headers.ts'
+import { requestHeadersFor, setTargetHeaders } from './request-headers.ts'
 import { rewriteResponse, upstreamHost, upstreamPath } from './rewrite.ts'
 
 /** Relays one request to one target, and its response back, with backpressure and aborts both ways. */
@@ -26,6 +26,7 @@ export function relayRequest(relay: Relay, target: Target, outcome: Outcome): vo
     facts,
     upstreamHost(route, facts, target.address.authority),
   )
+  setTargetHeaders(headers, target.headers)
   const path = upstreamPath(route, facts, exchange.prefix)
   target.pool.send(
     { method: exchange.method, path, headers, body, framing, responseTimeout, idleTimeout },

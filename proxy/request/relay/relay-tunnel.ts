@@ -9,7 +9,7 @@ import type { ResponseHead } from '../policies/policy.ts'
 import { fieldsOf } from '../respond/respond.ts'
 import type { Outcome, Relay } from './attempt.ts'
 import { ResponseRelay } from './relay-request.ts'
-import { requestHeadersFor } from './request-headers.ts'
+import { requestHeadersFor, setTargetHeaders } from './request-headers.ts'
 import { upstreamHost, upstreamPath } from './rewrite.ts'
 
 /**
@@ -26,6 +26,7 @@ export function relayTunnel(relay: Relay, target: Target, outcome: Outcome, head
     facts,
     upstreamHost(route, facts, target.address.authority),
   )
+  setTargetHeaders(headers, target.headers)
   const path = upstreamPath(route, facts, exchange.prefix)
   const handshake = { method: 'GET', path, headers: handshakeFields(headers), upgrade: true } as const
   target.pool.send(

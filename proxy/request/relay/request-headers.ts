@@ -40,6 +40,19 @@ export function requestHeadersFor(
   return headers
 }
 
+/**
+ * Sets the fields that a target asks for, last of all: a client that sent one of the same name, or a policy that let
+ * it pass, must not stand beside a credential of ours.
+ */
+export function setTargetHeaders(headers: RequestHeaders, wanted: Readonly<Record<string, string>>): void {
+  for (const name in wanted) {
+    const key = name.toLowerCase()
+    for (let i = headers.length - 2; i >= 0; i -= 2)
+      if ((headers[i] as string).toLowerCase() === key) headers.splice(i, 2)
+    headers.push(name, wanted[name] as string)
+  }
+}
+
 /** Fields that are never passed on as the client sent them. Underscored twins too: CGI reads both as one. */
 function isOurs(key: string): boolean {
   if (ours.has(key) || key.charCodeAt(0) === 0x3a) return true

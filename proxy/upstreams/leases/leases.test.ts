@@ -12,6 +12,7 @@ const words: Announcement = {
   weight: 1,
   state: 'ready',
   metadata: {},
+  headers: {},
 }
 
 /** Leases on a clock of their own, with what was told of them. */

@@ -144,12 +144,13 @@ export function createLeases({ now, changed }: LeasesSettings): Leases {
   }
 }
 
-function isSame(lease: Lease, { url, ttl, weight, state, metadata }: Announcement): boolean {
+function isSame(lease: Lease, { url, ttl, weight, state, metadata, headers }: Announcement): boolean {
   return (
     lease.url === url &&
     lease.ttl === ttl &&
     lease.weight === weight &&
     lease.state === state &&
-    JSON.stringify(lease.metadata) === JSON.stringify(metadata)
+    JSON.stringify(lease.metadata) === JSON.stringify(metadata) &&
+    JSON.stringify(lease.headers ?? {}) === JSON.stringify(headers)
   )
 }

@@ -14,6 +14,8 @@ export interface ToldTarget extends Place {
   readonly health: Health
   /** It refused a connection: passed over until then, if there is another. Unix ms. */
   readonly awayUntil: number
+  /** Fields that every request to it carries, as name and value. They may be secrets. */
+  readonly headers?: Readonly<Record<string, string>>
   /** Since when it takes exchanges: a slow start counts from here. Unix ms. */
   readonly since: number
 }

@@ -48,6 +48,7 @@ export function toldOf(standing: Standing): ToldTarget {
     leased: lease !== undefined,
     weight: lease?.weight ?? 1,
     draining: lease?.state === 'draining',
+    headers: lease?.headers,
     health: healthOf(standing),
     awayUntil,
     since,
