@@ -20,4 +20,11 @@ export const services = {
     keys: { SECRET_KEY_FILE: 'certs/photos.key' },
     password: { variable: 'AUTH_PASSWORD_FILE', file: 'data/photos/admin.password', user: 'admin' },
   },
+  visits: {
+    upstreams: ['visits'],
+    socket: 'data/sockets/visits.sock',
+    // The route of routes.yaml verifies tokens with the same file.
+    keys: { SECRET_KEY_FILE: 'certs/visits.key' },
+    password: { variable: 'FIRST_PASSWORD_FILE', file: 'data/visits/admin.password', user: 'admin' },
+  },
 } as const satisfies Record<string, ServiceNeeds>

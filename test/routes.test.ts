@@ -80,7 +80,7 @@ describe('the shipped routes.yaml', () => {
     ['https', 'localhost', '/close', 'close'],
     ['https', 'localhost', '/close/index.html', 'close'],
     ['https', 'localhost', '/closet', 'main'],
-    ['https', 'localhost', '/flask/swagger/', 'visits'],
+    ['https', 'localhost', '/flask/swagger/', 'visits-swagger'],
     ['https', 'localhost', '/flask/api/ping', 'visits'],
     ['https', 'localhost', '/flask/auth/login', 'visits-login'],
     ['https', 'localhost', '/flask/api/count', 'visits-count'],

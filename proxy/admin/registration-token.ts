@@ -1,8 +1,5 @@
-import { existsSync } from 'node:fs'
-import { resolve } from 'node:path'
 import { policySchemas } from '../config/policy-schemas.ts'
 import { registrationAudience, registrationFiles } from '../config/registration-files.ts'
-import { followFile } from '../request/policies/followed-file.ts'
 import { createTokenVerifier, type VerifyToken } from '../request/policies/token-verifier.ts'
 
 /** Who holds a token that is good. */
@@ -22,13 +19,14 @@ export interface TokenRefusal {
 export interface TokenGateSettings {
   /** Of routes.yaml. */
   readonly folder: string
+  /** Whether the token of this id holds no longer. */
+  isRevoked(id: string): boolean
   onTrouble(sentence: string): void
 }
 
 /** Judges the Authorization field of a registration. A token that was good is remembered, and costs no signature. */
-export function createTokenGate({ folder, onTrouble }: TokenGateSettings) {
+export function createTokenGate({ folder, isRevoked, onTrouble }: TokenGateSettings) {
   let verify: VerifyToken | undefined
-  let revoked: (() => ReadonlySet<string>) | undefined
 
   return async function judge(authorization: string | undefined): Promise<Holder | TokenRefusal> {
     const token = /^Bearer +([A-Za-z0-9_.~+/=-]+)$/i.exec(authorization ?? '')?.[1]
@@ -49,13 +47,7 @@ export function createTokenGate({ folder, onTrouble }: TokenGateSettings) {
     const { jti, upstreams } = outcome.claims ?? {}
     if (typeof jti !== 'string' || !isNames(upstreams))
       return refusal('token_invalid', 'The token names no upstreams.')
-    // Made by the first revocation, which may come at any time.
-    if (revoked === undefined && existsSync(resolve(folder, registrationFiles.revoked)))
-      revoked = followFile(resolve(folder, registrationFiles.revoked), {
-        parse: readIds,
-        onBroken: onTrouble,
-      })
-    if (revoked?.().has(jti)) return refusal('token_invalid', `The token ${jti} was revoked.`)
+    if (isRevoked(jti)) return refusal('token_invalid', `The token ${jti} was revoked.`)
     return { id: jti, upstreams }
   }
 }
@@ -71,11 +63,6 @@ function createVerifier(folder: string, onBackgroundError: (message: string) => 
     algorithms: ['HS256'],
   })
   return createTokenVerifier(options, { folder, env: {}, onBackgroundError })
-}
-
-function readIds(content: Buffer): ReadonlySet<string> {
-  const lines = content.toString().split('\n')
-  return new Set(lines.map((line) => line.replace(/#.*/, '').trim()).filter((line) => line !== ''))
 }
 
 function isNames(value: unknown): value is string[] {

@@ -18,7 +18,15 @@ export interface TargetReport {
   lastError?: string
   weight: number
   /** Times in milliseconds. */
-  lease?: { ttlMs: number; ageMs: number; sinceHeartbeatMs: number; metadata: object }
+  lease?: {
+    ttlMs: number
+    ageMs: number
+    /** Of one that speaks to another proxy: unknown here. */
+    sinceHeartbeatMs?: number
+    /** The proxy that it speaks to, if it is another. */
+    via?: string
+    metadata: object
+  }
 }
 
 /** What one worker has under way with a target, and the last that went wrong. */
@@ -58,7 +66,8 @@ export function reportTargets(
       lease: lease && {
         ttlMs: lease.ttl,
         ageMs: now - lease.announcedAt,
-        sinceHeartbeatMs: now - lease.renewedAt,
+        sinceHeartbeatMs: lease.via === undefined ? now - lease.renewedAt : undefined,
+        via: lease.via,
         metadata: lease.metadata,
       },
     }

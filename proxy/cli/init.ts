@@ -9,8 +9,8 @@ type Env = Readonly<Record<string, string | undefined>>
 
 /**
  * Makes what `routes.yaml` in the folder names and a fresh clone lacks, so that the first start is a start: password
- * files of `basicAuth` with one user, `.key` files of `jwt` with a random secret, the folders of access logs, and those
- * of pages that are not built yet.
+ * files of `basicAuth` with one user, `.key` files of `jwt` and `sticky` with a random secret, the folders of access logs,
+ * and those of pages that are not built yet.
  * Answers one line a file, for people: the password of a new user is in it, and in `data/first-start.txt`.
  *
  * It runs before the configuration is loaded, and leaves every complaint about it to the loader. What exists is
@@ -56,9 +56,10 @@ function namesIn(config: unknown): Names {
     addText(folders, at(holder, 'files', 'root') ?? at(holder, 'files'))
   }
   addText(logs, at(config, 'accessLog', 'file') ?? 'data/logs/access.log')
-  const upstreams = at(config, 'upstreams')
-  const leased =
-    typeof upstreams === 'object' && Object.values(upstreams ?? {}).some((each) => at(each, 'leased'))
+  const block = at(config, 'upstreams')
+  const upstreams = typeof block === 'object' ? Object.values(block ?? {}) : []
+  for (const upstream of upstreams) addText(keys, at(upstream, 'sticky', 'key'))
+  const leased = upstreams.some((each) => at(each, 'leased'))
   return {
     users,
     keys: new Set([...keys].filter((key) => key.endsWith('.key'))),

@@ -3,11 +3,11 @@ import { once } from 'node:events'
 import { chmod, chown, mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import pg from 'pg'
-import { eventually } from '../../harness/eventually.ts'
-import { freePort } from '../../harness/free-port.ts'
-import { pathOf } from '../../harness/parts.ts'
-import { onEnd, type Teardown } from '../../harness/teardown.ts'
-import { tempFolder } from '../../harness/temp-folder.ts'
+import { eventually } from '../harness/eventually.ts'
+import { freePort } from '../harness/free-port.ts'
+import { pathOf } from '../harness/parts.ts'
+import { onEnd, type Teardown } from '../harness/teardown.ts'
+import { tempFolder } from '../harness/temp-folder.ts'
 
 /** A Postgres of the test's own. Ask for it with `needs('postgresql')`. */
 export interface PostgresServer {
