@@ -11,8 +11,8 @@ import { needs } from '../../harness/parts.ts'
 import { onEnd, type Teardown } from '../../harness/teardown.ts'
 import { tempFolder } from '../../harness/temp-folder.ts'
 import { projectFolder } from '../../system/shipped.ts'
+import { startPostgres } from '../postgres.ts'
 import { jpegOf, paint } from './known-pictures.ts'
-import { startPostgres } from './postgres.ts'
 import { startPhotos, startScene } from './scene.ts'
 
 /** The photos service on a real Postgres: shared by processes, away and back, backed up and restored; and on a full disk. */

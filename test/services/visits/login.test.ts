@@ -8,7 +8,7 @@ import { eventually } from '../../harness/eventually.ts'
 import { needs, pathOf } from '../../harness/parts.ts'
 import { tempFolder } from '../../harness/temp-folder.ts'
 import { projectFolder } from '../../system/shipped.ts'
-import { startPostgres } from './postgres.ts'
+import { startPostgres } from '../postgres.ts'
 import { startRedis } from './redis.ts'
 import { startScene } from './scene.ts'
 
