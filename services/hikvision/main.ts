@@ -115,8 +115,9 @@ await start(log, async () => {
     async onStopped() {
       expiry.stop()
       await running.stop()
+      const processed = processing.stop()
       await spool.close()
-      await processing.stop()
+      await processed
       await database.close()
     },
   })
