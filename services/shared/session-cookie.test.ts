@@ -4,19 +4,19 @@ import { refuseForeign, sessionCookie } from './session-cookie.ts'
 
 const key = 'for-tests-only-for-tests-only-for-tests'
 const sessions = sessionCookie({ name: 'house', key, life: 60 })
-const valueOf = (field: string) => field.split(';')[0] ?? ''
+const pairOf = (field: string) => field.split(';')[0] ?? ''
 const whose = (cookie: string, by = sessions) => by.subjectOf({ headers: { cookie } })
 
 test('a session is whose it was issued for, until it is over', () => {
   const field = sessions.issue('ada@example.com')
   assert.match(field, /^__Host-house=[\w.-]+; Max-Age=60; Path=\/; Secure; HttpOnly; SameSite=Strict$/)
-  assert.equal(whose(`other=1; ${valueOf(field)}; more=2`), 'ada@example.com')
+  assert.equal(whose(`other=1; ${pairOf(field)}; more=2`), 'ada@example.com')
   const over = sessionCookie({ name: 'house', key, life: -1 })
-  assert.equal(whose(valueOf(over.issue('ada'))), undefined)
+  assert.equal(whose(pairOf(over.issue('ada'))), undefined)
 })
 
 test('one that was changed, signed by another key, or meant for another service is nobody’s', () => {
-  const cookie = valueOf(sessions.issue('ada'))
+  const cookie = pairOf(sessions.issue('ada'))
   const [name = '', value = ''] = cookie.split('=')
   const [, ends = '', signature = ''] = value.split('.')
   const forged = [
