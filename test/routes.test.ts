@@ -107,6 +107,8 @@ describe('the shipped routes.yaml', () => {
     ['https', 'camera.localhost', '/api/quality/check', 'camera-checks'],
     ['https', 'camera.localhost', '/v2/health/ready', 'camera'],
     ['https', 'hikvision.localhost', '/anything/at/all', 'hikvision'],
+    ['https', 'hikvision.localhost', '/admin/session', 'hikvision-login'],
+    ['https', 'hikvision.localhost', '/admin/agent', 'hikvision'],
     ['devices', '203.0.113.7', '/', 'camera-port'],
     ['devices', 'localhost', '/api/upload/chunk', 'camera-port'],
     ['devices', '203.0.113.7', '/api/session/create', 'camera-port-sessions'],
@@ -114,6 +116,9 @@ describe('the shipped routes.yaml', () => {
     ['devices', '203.0.113.7', '/hikvision/events', 'hikvision-port'],
     ['http', '203.0.113.7', '/hikvision/events', 'hikvision-port'],
     ['http', '203.0.113.7', '/hikvisions', undefined],
+    // The page and its passwords never go over a plain port, whatever name they are asked for by.
+    ['http', 'hikvision.localhost', '/admin/session', undefined],
+    ['devices', 'hikvision.localhost', '/admin/session', 'camera-port'],
     ['http', 'localhost', '/close', undefined],
     ['http', 'photos.localhost', '/api/v1/models', undefined],
     ['https', 'other.localhost', '/', undefined],

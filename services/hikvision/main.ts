@@ -91,7 +91,7 @@ await start(log, async () => {
     session: await sessionRoutes({ user: settings.ADMIN_USER, password: settings.ADMIN_PASSWORD, cookie }),
     routes: [
       eventRoutes({ database, live, folder }),
-      deviceRoutes({ devices, ways, agents, switchboard: board, jobs, running }),
+      deviceRoutes({ devices, ways, agents, switchboard: board, running }),
       peopleRoutes({ people, jobs, running, faces }),
     ],
     page: pageFolder(),
@@ -115,8 +115,9 @@ await start(log, async () => {
     async onStopped() {
       expiry.stop()
       await running.stop()
+      const processed = processing.stop()
       await spool.close()
-      await processing.stop()
+      await processed
       await database.close()
     },
   })

@@ -8,7 +8,6 @@ import type { Ways } from '../devices/ways.ts'
 import { BadCredentials } from '../isapi/answer.ts'
 import { DeviceAway } from '../isapi/carrier.ts'
 import { readDeviceInfo } from '../isapi/device-info.ts'
-import type { Jobs } from '../people/jobs.ts'
 import type { RunningJobs } from '../people/run-jobs.ts'
 import { validate } from './validate.ts'
 
@@ -17,7 +16,6 @@ export interface DeviceRoutesSettings {
   readonly ways: Ways
   readonly agents: Agents
   readonly switchboard: Switchboard
-  readonly jobs: Jobs
   readonly running: RunningJobs
 }
 
@@ -26,16 +24,9 @@ const agentInput = z.object({ name: z.string().trim().min(1, 'is empty').max(80)
 
 /** Devices, and the agents through which some of them are reached: `/admin/devices`, `/admin/agents`. */
 export function deviceRoutes(settings: DeviceRoutesSettings): Router {
-  const { devices, ways, agents, switchboard, jobs, running } = settings
+  const { devices, ways, agents, switchboard, running } = settings
   const router = Router()
   const body = json({ limit: '16kb' })
-
-  /** Whatever waited for the old address or password need not wait any longer. */
-  async function reachChanged(id: number): Promise<void> {
-    ways.forget(id)
-    await jobs.postpone(id, 0)
-    running.look()
-  }
 
   router.get('/admin/devices', async (_request, response) => {
     response.json({ devices: await devices.list() })
@@ -47,7 +38,8 @@ export function deviceRoutes(settings: DeviceRoutesSettings): Router {
   router.put('/admin/devices/:id', body, async (request, response) => {
     const id = validate(number, request.params.id)
     await devices.change(id, validate(deviceInput, request.body))
-    await reachChanged(id)
+    ways.forget(id)
+    running.revive(id)
     response.json({ id })
   })
   router.delete('/admin/devices/:id', async (request, response) => {
@@ -67,8 +59,7 @@ export function deviceRoutes(settings: DeviceRoutesSettings): Router {
       const info = await readDeviceInfo(isapi)
       await devices.noteInfo(id, info)
       await devices.noteState(id, 'ok')
-      await jobs.postpone(id, 0)
-      running.look()
+      running.revive(id)
       response.json({ state: 'ok', info })
     } catch (error) {
       const { message } = error as Error

@@ -40,7 +40,7 @@ export function processEvents(settings: ProcessSettings): Processing {
   async function run(): Promise<void> {
     while (!stopping) {
       const waiting = await spool.take(batch)
-      if (waiting.length === 0) continue
+      if (waiting === undefined) return
       const stored = await untilStored(waiting)
       if (stored === undefined) return
       await spool.done(waiting)

@@ -29,19 +29,19 @@ function arrival(from: string, hint = '') {
   return { at: 1, from, path: '/', type: '', hint }
 }
 
-const texts = (waiting: readonly { body: Buffer }[]) => waiting.map(({ body }) => body.toString())
+const texts = (waiting: readonly { body: Buffer }[] = []) => waiting.map(({ body }) => body.toString())
 
 describe('the queue on disk', () => {
   test('hands out what was put in, after a restart as well, until it is dealt with', async (t) => {
     const folder = await tempFolder(t)
     const first = await open(t, folder)
     await Promise.all(['a', 'b', 'c'].map((text) => first.append(arrival('x'), Buffer.from(text))))
-    const taken = await first.take(2)
+    const taken = (await first.take(2)) ?? []
     assert.deepEqual(texts(taken), ['a', 'b'])
     await first.close()
     const second = await open(t, folder)
     assert.equal(second.usage.events, 3)
-    const again = await second.take(10)
+    const again = (await second.take(10)) ?? []
     assert.deepEqual(texts(again), ['a', 'b', 'c'])
     assert.deepEqual(again[0]?.arrival, arrival('x'))
     await second.done(again)
@@ -49,6 +49,15 @@ describe('the queue on disk', () => {
     await second.close()
     assert.equal((await open(t, folder)).usage.events, 0)
     assert.deepEqual(await readdir(folder), [])
+  })
+
+  test('lets go of whoever waits for an event when it is closed', async (t) => {
+    const spool = await open(t, await tempFolder(t))
+    const waiting = spool.take(1)
+    await spool.close()
+    assert.equal(await waiting, undefined)
+    assert.equal(await spool.take(1), undefined)
+    await assert.rejects(spool.append(arrival('x'), Buffer.from('late')), SpoolFull)
   })
 
   test('gives each address its turn, and at an address each device', async (t) => {
@@ -73,7 +82,7 @@ describe('the queue on disk', () => {
       ),
     )
     await spool.append(arrival('calm'), body)
-    await spool.done(await spool.take(10))
+    await spool.done((await spool.take(10)) ?? [])
     await spool.append(arrival('flood'), body)
   })
 
@@ -90,7 +99,7 @@ describe('the queue on disk', () => {
     bytes.write('S', bytes.indexOf('second'))
     await writeFile(join(folder, file), bytes)
     const damaged = await open(t, folder)
-    const rest = await damaged.take(5)
+    const rest = (await damaged.take(5)) ?? []
     assert.deepEqual(texts(rest), ['first', 'third'])
     await damaged.done(rest)
     // Somebody may want to see what was in it.
@@ -102,7 +111,7 @@ describe('the queue on disk', () => {
     const spool = await open(t, folder, { segmentSize: 50_000 })
     for (let n = 0; n < 20; n += 1) await spool.append(arrival(`${n}`), Buffer.alloc(10_000))
     assert.ok((await readdir(folder)).length >= 4)
-    const all = await spool.take(20)
+    const all = (await spool.take(20)) ?? []
     await Promise.all(all.map((each) => spool.done([each])))
     await eventually(async () => (await readdir(folder)).length <= 1)
   })

@@ -23,8 +23,8 @@ export interface Waiting {
 export interface Spool {
   /** Resolves when the event is on the disk, so that no kill and no power cut loses it. Rejects with a SpoolFull, or as the disk does. */
   append(arrival: Arrival, body: Buffer): Promise<void>
-  /** The next events, each address in its turn. Waits until there is one; empty once the spool is closed. */
-  take(count: number): Promise<Waiting[]>
+  /** The next events, each address in its turn. Waits until there is one; undefined once the spool is closed. */
+  take(count: number): Promise<Waiting[] | undefined>
   /** These are dealt with. What is not is handed out again after a restart. */
   done(events: readonly Waiting[]): Promise<void>
   readonly usage: { readonly events: number; readonly bytes: number }
@@ -151,6 +151,7 @@ export async function openSpool({
       places.set(waiting, place)
       return waiting
     } catch (error) {
+      if (closed) return undefined
       segment.keepAs = `${segment.path}.damaged`
       log.error('an event cannot be read back; its file is kept', { file: segment.keepAs, error })
       await release(place)
@@ -205,11 +206,13 @@ export async function openSpool({
         arrived = Promise.withResolvers()
         await arrived.promise
       }
-      if (closed) return []
+      if (closed) return undefined
       const read = await Promise.all(queue.take(count).map(readBack))
       return read.filter((waiting) => waiting !== undefined)
     },
     async done(finished) {
+      // The files are closed; what is dealt with already is found out at the next start.
+      if (closed) return
       for (const waiting of finished) {
         const place = places.get(waiting)
         if (place === undefined || !places.delete(waiting)) continue

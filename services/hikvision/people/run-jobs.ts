@@ -28,6 +28,8 @@ interface Pauses {
 export interface RunningJobs {
   /** Looks for work at once. */
   look(): void
+  /** All that waits for a device is due: somebody has changed how it is reached, or it answers. */
+  revive(device: number): void
   /** Something was heard of these devices: whatever waited for them to be back is due. */
   heardOf(devices: Iterable<number>): void
   stop(): Promise<void>
@@ -140,15 +142,21 @@ export function runJobs(settings: RunJobsSettings): RunningJobs {
       })
   }
 
+  /** Not before the work under way has ended: it would put off what was just brought forward. */
+  function revive(device: number): void {
+    void Promise.resolve(working.get(device))
+      .then(() => jobs.postpone(device, 0))
+      .then(look, (error) => log.warn('jobs cannot be brought forward', { error }))
+  }
+
   const timer = setInterval(look, pauses.look).unref()
   return {
     look,
+    revive,
     heardOf(heard) {
       for (const device of heard) {
         if (!absences.delete(device)) continue
-        void jobs
-          .postpone(device, 0)
-          .then(look, (error) => log.warn('jobs cannot be brought forward', { error }))
+        revive(device)
       }
     },
     async stop() {

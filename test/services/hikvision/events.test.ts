@@ -292,3 +292,9 @@ describe('the page', () => {
     assert.equal((await scene.ask('/adminevents', { method: 'POST', cookie: '', body: 'x' })).status, 200)
   })
 })
+
+test('the service stops when it is asked to, with somebody watching, and keeps what it has', async () => {
+  assert.equal(await scene.service.stop(), 0)
+  await scene.startService()
+  assert.ok((await eventsOf('kind=access')).length > 6)
+})
