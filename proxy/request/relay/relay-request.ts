@@ -12,7 +12,6 @@ import { beginResponse, refuse } from '../respond/respond.ts'
 import { keepOneOfEach } from '../respond/single-valued.ts'
 import type { Outcome, Relay } from './attempt.ts'
 import { readFailure } from './failure.ts'
-import { isHopByHop, namedInConnection } from './hop-by-hop.ts'
 import { requestHeadersFor } from './request-headers.ts'
 import { rewriteResponse, upstreamHost, upstreamPath } from './rewrite.ts'
 
@@ -36,6 +35,12 @@ export function relayRequest(relay: Relay, target: Target, outcome: Outcome): vo
 /** Takes over both sockets once the upstream has switched protocols. May throw; then the exchange is refused. */
 type Switched = (headers: ReceivedFields, upstream: Socket, early: Buffer) => void
 
+/**
+ * The end of a body that is no longer becomes one string with the head, and one write without a list of buffers. Node
+ * writes strings of up to 16 KB from its stack.
+ */
+const mostInOneWrite = 8 * 1024
+
 /** An upstream that sends interim responses for ever is cut off after this many. */
 const mostInterim = 16
 
@@ -49,6 +54,8 @@ export class ResponseRelay implements ResponseHandler {
   #output: Writable | undefined
   #interim = 0
   #waiting = false
+  #begun = false
+  #last: string | undefined
 
   constructor(relay: Relay, outcome: Outcome, switched?: Switched) {
     this.#relay = relay
@@ -85,7 +92,7 @@ export class ResponseRelay implements ResponseHandler {
     const { exchange, route, facts } = this.#relay
     // HTTP/2 cannot carry other statuses.
     if (status > 599) return this.#flow?.abort(new GatehouseError('upstream_broken', `status ${status}`))
-    this.#answered(status, received)
+    this.#answered(status)
     // A length of no body makes the next response pass for the body (RFC 9110 §8.6).
     if (status === 204) delete received['content-length']
     rewriteResponse(exchange, route, facts, received)
@@ -96,17 +103,18 @@ export class ResponseRelay implements ResponseHandler {
       this.#flow?.stepAside()
     }
     this.#output = beginResponse(exchange, { status, headers: received })
-    // HTTP/1.1 keeps a head until the body begins, which for an event stream may be in an hour. A body that came
-    // with its head, as most do, has been written by then, and both go out together.
-    if (exchange.request.httpVersionMajor === 1)
-      process.nextTick(flushHead, exchange.response as ServerResponse)
   }
 
-  onBody(chunk: Buffer): void {
+  onBody(chunk: Buffer, last: boolean): void {
     const output = this.#output as Writable
     this.#relay.exchange.bytesSent += chunk.length
+    if (last && chunk.length <= mostInOneWrite) {
+      this.#last = chunk.toString('latin1')
+      return
+    }
+    this.#begun = true
     // More may come of what was read before the pause; one wait serves all of it.
-    if (output.write(chunk) || this.#waiting) return
+    if (output.write(Buffer.from(chunk)) || this.#waiting) return
     this.#waiting = true
     this.#flow?.pause()
     // The upstream's clock stands still while it is paused; a client that stops reading is ended by this one.
@@ -116,26 +124,37 @@ export class ResponseRelay implements ResponseHandler {
     })
   }
 
+  /**
+   * HTTP/1.1 keeps a head until the body begins, which for an event stream may be in an hour. One whose body came with
+   * it, as most do, goes out together with that.
+   */
+  onLull(): void {
+    const { request, response } = this.#relay.exchange
+    if (this.#begun || request.httpVersionMajor !== 1) return
+    this.#begun = true
+    if (!response.writableEnded && !response.destroyed) (response as ServerResponse).flushHeaders()
+  }
+
   onEnd(trailers: ReceivedFields): void {
     const { response } = this.#relay.exchange
     this.#outcome.ended()
-    for (const name in trailers) if (isHopByHop(name) || neverTrailers.has(name)) delete trailers[name]
+    for (const name in trailers) if (neverTrailers.has(name)) delete trailers[name]
     keepOneOfEach(trailers)
     for (const name in trailers) response.addTrailers({ [name]: trailers[name] } as Record<string, string>)
-    this.#output?.end()
+    if (this.#last === undefined) this.#output?.end()
+    else this.#output?.end(this.#last, 'latin1')
   }
 
   onSwitch(headers: ReceivedFields, upstream: Socket, early: Buffer): void {
-    this.#answered(101, headers)
+    this.#answered(101)
     this.#switched?.(headers, upstream, early)
   }
 
-  #answered(status: number, headers: ReceivedFields): void {
+  #answered(status: number): void {
     const { exchange } = this.#relay
     exchange.upstreamStatus = status
     exchange.upstreamDuration = performance.now() - this.#sentAt
     this.#outcome.answered()
-    removeHopByHop(headers)
   }
 
   onFailure(error: Error): void {
@@ -180,14 +199,4 @@ function sendInterim({ request, response }: Exchange, status: number, { link }: 
   } catch {
     // A hint that cannot be passed on is no reason to lose the response.
   }
-}
-
-function flushHead(response: ServerResponse): void {
-  if (!response.writableEnded && !response.destroyed) response.flushHeaders()
-}
-
-/** Leaves only the fields that pass: none that belongs to the connection, none that `Connection` names. */
-function removeHopByHop(headers: ReceivedFields): void {
-  for (const name of namedInConnection(headers.connection)) delete headers[name]
-  for (const name in headers) if (isHopByHop(name)) delete headers[name]
 }
