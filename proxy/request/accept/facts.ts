@@ -84,11 +84,25 @@ function readHost(
   const text = absolute ?? authority ?? said[0]
   // HTTP/1.0 knows no Host. Such a device can still be routed by routes that name no host.
   if (text === undefined) return { host: '', authority: '' }
+  return placeOf(text)
+}
+
+/** Read once and remembered: clients ask for the same few hosts again and again. */
+function placeOf(text: string): Pick<Facts, 'host' | 'authority'> {
+  const known = places.get(text)
+  if (known !== undefined) return known
   const host = canonicalHost(text)
   if (host === undefined) throw new GatehouseError('host_invalid')
   const port = /:\d+$/.exec(text)
-  return { host, authority: port ? host + port[0] : host }
+  const place = { host, authority: port ? host + port[0] : host }
+  // Clients choose names; a flood of others must not grow it.
+  if (places.size >= mostPlaces) places.clear()
+  places.set(text, place)
+  return place
 }
+
+const places = new Map<string, Pick<Facts, 'host' | 'authority'>>()
+const mostPlaces = 1000
 
 /** Refuses fields that two readers are known to understand differently. */
 function refuseDoubtfulFields(
