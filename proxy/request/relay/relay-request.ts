@@ -4,9 +4,11 @@ import type { Writable } from 'node:stream'
 import { GatehouseError } from '../../errors.ts'
 import type { Flow, ResponseHandler } from '../../upstreams/http1/connection.ts'
 import type { ReceivedFields } from '../../upstreams/http1/received-head.ts'
+import { mostAtOnce } from '../../upstreams/http1/shared-buffer.ts'
 import type { Target } from '../../upstreams/upstream.ts'
 import { explainOverload } from '../accept/admission.ts'
 import type { Exchange } from '../exchange.ts'
+import type { Route } from '../match/route.ts'
 import { cutShort, whenTaken } from '../respond/ending.ts'
 import { beginResponse, refuse } from '../respond/respond.ts'
 import { keepOneOfEach } from '../respond/single-valued.ts'
@@ -14,6 +16,7 @@ import type { Outcome, Relay } from './attempt.ts'
 import { readFailure } from './failure.ts'
 import { requestHeadersFor } from './request-headers.ts'
 import { rewriteResponse, upstreamHost, upstreamPath } from './rewrite.ts'
+import { writeCopy } from './spare-buffers.ts'
 
 /** Relays one request to one target, and its response back, with backpressure and aborts both ways. */
 export function relayRequest(relay: Relay, target: Target, outcome: Outcome): void {
@@ -40,6 +43,14 @@ type Switched = (headers: ReceivedFields, upstream: Socket, early: Buffer) => vo
  * writes strings of up to 16 KB from its stack.
  */
 const mostInOneWrite = 8 * 1024
+
+/** Bytes below which a buffer of its own costs no more than one that is used again: Node cuts them from a larger one. */
+const worthSparing = 4 * 1024
+
+/** Whether what is written goes to the socket of an HTTP/1.1 client, with nobody in between. */
+function isSocketsOwn({ request, response }: Exchange, output: Writable, { middleware }: Route): boolean {
+  return output === response && request.httpVersionMajor === 1 && middleware === undefined
+}
 
 /** An upstream that sends interim responses for ever is cut off after this many. */
 const mostInterim = 16
@@ -112,9 +123,10 @@ export class ResponseRelay implements ResponseHandler {
       this.#last = chunk.toString('latin1')
       return
     }
-    this.#begun = true
+    // A coding may keep what it is given, and the head waits for it.
+    if (output === this.#relay.exchange.response) this.#begun = true
     // More may come of what was read before the pause; one wait serves all of it.
-    if (output.write(Buffer.from(chunk)) || this.#waiting) return
+    if (this.#write(output, chunk) || this.#waiting) return
     this.#waiting = true
     this.#flow?.pause()
     // The upstream's clock stands still while it is paused; a client that stops reading is ended by this one.
@@ -122,6 +134,16 @@ export class ResponseRelay implements ResponseHandler {
       this.#waiting = false
       this.#flow?.resume()
     })
+  }
+
+  /** Answers whether the client may be sent more. */
+  #write(output: Writable, chunk: Buffer): boolean {
+    const { exchange, route } = this.#relay
+    // A coding, or middleware that wrapped the response, may keep what it was given for longer than it says.
+    if (chunk.length < worthSparing || !isSocketsOwn(exchange, output, route))
+      return output.write(Buffer.from(chunk))
+    writeCopy(output, chunk)
+    return output.writableLength < mostAtOnce
   }
 
   /**

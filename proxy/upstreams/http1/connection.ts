@@ -250,7 +250,8 @@ export class Connection {
       sent += chunk.length
       if (typeof framing === 'number' && sent > framing)
         return this.fail(new Error('a body longer than its Content-Length'))
-      turn.blocked = !this.#write(chunk, framing === 'chunked')
+      // A chunk as large as the high-water mark is answered with "wait" even when it has left already.
+      turn.blocked = !this.#write(chunk, framing === 'chunked') && this.#socket.writableLength > 0
       this.#expect(turn)
       if (!turn.blocked) return
       body.pause()

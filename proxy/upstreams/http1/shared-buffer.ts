@@ -17,5 +17,11 @@ export function intoSharedBuffer(take: (bytes: Buffer) => void): OnReadOpts {
   }
 }
 
-/** What libuv reads at once. Reads do not overlap: each is dealt with before the next. */
-const shared = Buffer.allocUnsafeSlow(64 * 1024)
+/**
+ * Bytes that are read at once. Twice what Node reads: of long bodies the half of all reads and writes. As much may wait
+ * for a client that is slow.
+ */
+export const mostAtOnce = 128 * 1024
+
+/** Reads do not overlap: each is dealt with before the next. */
+const shared = Buffer.allocUnsafeSlow(mostAtOnce)
