@@ -13,6 +13,7 @@ import type { Exchange } from './request/exchange.ts'
 import { buildRouteTable } from './request/match/route-table.ts'
 import { type PipelineObserver, type PipelineState, serve } from './request/pipeline.ts'
 import type { LimitStore } from './request/policies/context.ts'
+import { UnderWay } from './request/under-way.ts'
 import { webrootOf } from './tls/acme/proofs.ts'
 import type { TargetSource } from './upstreams/upstream.ts'
 import { createUpstreams, type Upstreams } from './upstreams/upstreams.ts'
@@ -43,7 +44,7 @@ export interface Gatehouse {
   /** Routes that are closed because a part of them failed to load, with the reason. */
   closedRoutes(): { route: string; reason: string }[]
   /** Exchanges that are under way. */
-  readonly inFlight: ReadonlySet<Exchange>
+  readonly inFlight: Iterable<Exchange> & { readonly size: number }
   /** Milliseconds by which the event loop was late a moment ago. */
   readonly delay: number
   close(): Promise<void>
@@ -58,7 +59,7 @@ export interface Prepared {
 }
 
 export function createGatehouse(first: LoadedConfig, surroundings: Surroundings): Gatehouse {
-  const inFlight = new Set<Exchange>()
+  const inFlight = new UnderWay<Exchange>()
   const observer: PipelineObserver = {
     ...surroundings.observer,
     started(exchange) {

@@ -24,6 +24,8 @@ export class Exchange implements ExchangeRecord {
   readonly startedAt = Date.now()
   readonly started = performance.now()
   id = ''
+  /** Where it stands in the list of those that are under way. */
+  seat = -1
 
   /** Set by accept: as what it is counted and by whom, or what there is too much of. */
   admission: Admission | undefined

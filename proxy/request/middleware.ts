@@ -1,4 +1,4 @@
-import http from 'node:http'
+import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import http2 from 'node:http2'
 import express, { type Express, type RequestHandler } from 'express'
 import type { Incoming } from './accept/incoming.ts'
@@ -18,6 +18,7 @@ export function mountMiddleware(handlers: readonly RequestHandler[]): Middleware
     new Promise((resolve, reject) => {
       // Middleware that waits for a client that has gone must not keep the exchange.
       response.once('close', () => resolve('answered'))
+      if (!('stream' in request) && request.readableEnded) tellEnds(request, response as ServerResponse)
       const app = (request.httpVersionMajor === 2 ? http2App : http1App) as unknown as (
         req: unknown,
         res: unknown,
@@ -27,6 +28,17 @@ export function mountMiddleware(handlers: readonly RequestHandler[]): Middleware
         error === undefined || error === null ? resolve('next') : reject(error),
       )
     })
+}
+
+/**
+ * A request that comes without a body has ended before it is seen (`optimizeEmptyRequests` in accept/http1.ts), and
+ * tells nobody of it. Middleware may wait for that, or for the `close` by which many learn that a client has left.
+ */
+function tellEnds(request: IncomingMessage, response: ServerResponse): void {
+  request.on('newListener', (event, listener: () => void) => {
+    if (event === 'end') process.nextTick(() => listener.call(request))
+    if (event === 'close') response.once('close', () => listener.call(request))
+  })
 }
 
 function createApp(handlers: readonly RequestHandler[]): Express {

@@ -43,7 +43,7 @@ export async function serve(
   observer: PipelineObserver,
 ): Promise<void> {
   const exchange = new Exchange(incoming)
-  exchange.response.once('close', () => finish(exchange, state, observer))
+  exchange.response.on('close', () => finish(exchange, state, observer))
   observer.started(exchange)
   try {
     // accept

@@ -54,6 +54,7 @@ function send(pool: ConnectionPool, upgrade = false) {
     onInterim() {},
     onHead() {},
     onBody() {},
+    onLull() {},
     onEnd: () => {
       way.outcome = 'ended'
     },

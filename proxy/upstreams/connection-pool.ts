@@ -6,6 +6,7 @@ import type { UpstreamConfig } from '../config/schema.ts'
 import { lookupAddresses } from './find-addresses.ts'
 import { Connection, type ResponseHandler } from './http1/connection.ts'
 import type { UpstreamRequest } from './http1/request-head.ts'
+import { intoSharedBuffer } from './http1/shared-buffer.ts'
 
 /**
  * The connections to one target. Requests share kept-alive HTTP/1.1 connections; a tunnel has a connection of
@@ -96,21 +97,24 @@ export function openPool(
 
   const sendOnNew = (request: UpstreamRequest, handler: ResponseHandler): void => {
     connecting++
-    const coming = connect(({ error, socket }) => {
+    let connection: Connection | undefined
+    const opened = ({ error, socket }: Connected): void => {
       connecting--
       if (error !== undefined) {
         handler.onFailure(error)
         return wakeNext()
       }
-      const connection = new Connection(socket, { onIdle, onAside })
-      open.add(connection)
+      const made = new Connection(socket, { onIdle, onAside })
+      connection = made
+      open.add(made)
       socket.once('close', () => {
-        open.delete(connection)
-        aside.delete(connection)
+        open.delete(made)
+        aside.delete(made)
         wakeNext()
       })
-      connection.send(request, handler)
-    })
+      made.send(request, handler)
+    }
+    const coming = connect(opened, (bytes) => connection?.read(bytes))
     handler.onWait((error) => coming.destroy(error))
   }
 
@@ -170,8 +174,11 @@ interface Waiter {
 }
 
 type Connected = { error: Error; socket?: undefined } | { error?: undefined; socket: net.Socket }
-/** Answers the socket that is on its way; destroying it with an error tells `done` of that. */
-type Connector = (done: (connected: Connected) => void) => net.Socket
+/**
+ * Answers the socket that is on its way; destroying it with an error tells `done` of that. With `take` the socket is
+ * no stream to read from: what comes goes there, in a buffer that others use as well.
+ */
+type Connector = (done: (connected: Connected) => void, take?: (bytes: Buffer) => void) => net.Socket
 
 /** Opens sockets to a target, with its TLS settings read once, within the time that the upstream allows. */
 function connectorFor(
@@ -191,13 +198,14 @@ function connectorFor(
       ALPNProtocols: ['http/1.1'],
     })
   }
-  const dial = (): net.Socket => {
+  const dial = (take: ((bytes: Buffer) => void) | undefined): net.Socket => {
     const fault = guard?.findFault()
     if (fault !== undefined) return refusedSocket(fault)
-    return address.secure ? tls.connect(options) : net.connect(options as net.NetConnectOpts)
+    const where = take === undefined ? options : { ...options, onread: intoSharedBuffer(take) }
+    return address.secure ? tls.connect(where) : net.connect(where as net.NetConnectOpts)
   }
-  return (done) => {
-    const socket = dial()
+  return (done, take) => {
+    const socket = dial(take)
     socket.setNoDelay(true)
     const timer = setTimeout(
       () => socket.destroy(connectTimeout(config.connectTimeout)),

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Contender } from './contenders/contender.ts'
 import { type Running, startContender } from './contenders/running.ts'
+import { describeMachine } from './machine/description.ts'
 import type { Options } from './options.ts'
 import type { Bench, Measure, Row, Sample } from './row.ts'
 
@@ -18,6 +19,17 @@ export interface RowResult {
   readonly row: Row
   readonly results: readonly ContenderResult[]
   readonly seconds: number
+  readonly circumstances: Circumstances
+}
+
+/** When a row was measured and how: rows may be measured one at a time, on different days. */
+export interface Circumstances {
+  /** ISO 8601, UTC. */
+  readonly at: string
+  readonly commit: string
+  /** Of the last minute, when the row began. Above 0.5 something else was running. */
+  readonly loadAverage: number
+  readonly rounds: number
 }
 
 /**
@@ -30,6 +42,8 @@ export async function measureRow(
   options: Options,
 ): Promise<RowResult> {
   const start = performance.now()
+  const { commit, loadAverage } = describeMachine()
+  const circumstances = { at: new Date().toISOString(), commit, loadAverage, rounds: options.rounds }
   const undos: (() => void | Promise<void>)[] = []
   const folder = await mkdtemp(join(tmpdir(), 'gatehouse-bench-'))
   const results = contenders.map((contender): ContenderResult => ({ contender, samples: [] }))
@@ -41,7 +55,7 @@ export async function measureRow(
     for (const undo of undos.reverse()) await undo()
     await rm(folder, { recursive: true, force: true })
   }
-  return { row, results, seconds: (performance.now() - start) / 1000 }
+  return { row, results, seconds: (performance.now() - start) / 1000, circumstances }
 }
 
 async function measureOnce(

@@ -3,12 +3,14 @@ import { moveToLoadCore } from './machine/cores.ts'
 import { describeMachine } from './machine/description.ts'
 import { measureRow, type RowResult } from './measure.ts'
 import { readOptions } from './options.ts'
-import { writeReport } from './report/write.ts'
+import { withEarlier } from './report/earlier.ts'
+import { resultsFile, writeReport } from './report/write.ts'
 import { rows } from './rows/index.ts'
 
 /**
  * Measures Gatehouse beside other proxies, and writes what came out into results/. See `options.ts` for what may be
- * picked. It fails if a proxy answered wrongly; that a target is missed is a result.
+ * picked; rows that are not keep the results that they had. It fails if a proxy answered wrongly; that a target is missed
+ * is a result.
  */
 
 const options = readOptions(process.env, rows)
@@ -33,8 +35,7 @@ for (const row of options.rows) {
 
 await writeReport({
   machine,
-  results,
-  rounds: options.rounds,
+  results: withEarlier(results, { file: resultsFile, processor: machine.processor, rows, contenders }),
   versions: [...present.values()].filter((v) => v !== undefined),
 })
 if (results.some(({ results: each }) => each.some(({ failure }) => failure !== undefined)))

@@ -84,11 +84,30 @@ function readHost(
   const text = absolute ?? authority ?? said[0]
   // HTTP/1.0 knows no Host. Such a device can still be routed by routes that name no host.
   if (text === undefined) return { host: '', authority: '' }
+  return absolute === undefined ? rememberedPlace(text) : placeOf(text)
+}
+
+/** Read once: clients ask for the same few hosts again and again. */
+function rememberedPlace(text: string): Place {
+  const known = places.get(text)
+  if (known !== undefined) return known
+  const place = placeOf(text)
+  // Clients choose names; a flood of others must not grow it.
+  if (places.size >= mostPlaces) places.clear()
+  places.set(text, place)
+  return place
+}
+
+function placeOf(text: string): Place {
   const host = canonicalHost(text)
   if (host === undefined) throw new GatehouseError('host_invalid')
   const port = /:\d+$/.exec(text)
   return { host, authority: port ? host + port[0] : host }
 }
+
+type Place = Pick<Facts, 'host' | 'authority'>
+const places = new Map<string, Place>()
+const mostPlaces = 1000
 
 /** Refuses fields that two readers are known to understand differently. */
 function refuseDoubtfulFields(

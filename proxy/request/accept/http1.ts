@@ -31,6 +31,7 @@ export function createHttp1(acceptance: Acceptance, serve: Serve): Http1 {
     insecureHTTPParser: false,
     joinDuplicateHeaders: false,
     rejectNonStandardBodyWrites: true,
+    optimizeEmptyRequests: true,
     shouldUpgradeCallback(request) {
       if (wantsWebSocket(request)) return true
       declined = request

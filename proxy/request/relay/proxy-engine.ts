@@ -11,20 +11,27 @@ import { relayTunnel } from './relay-tunnel.ts'
  * are ours, because the ones that come with it let requests be smuggled, rewrite the path after it was decided
  * on, and keep the upstream's socket when the client has gone.
  */
-const engine = httpProxy.createProxyServer({})
+const engine = httpProxy.createProxyServer({ target: new URL('http://target.invalid') })
 
-interface PassOptions {
-  relay: Relay
-  to: Target
-  outcome: Outcome
-}
-type Pass = (request: unknown, response: unknown, options: PassOptions, head?: Buffer) => void
+/**
+ * A pass gets the callback that its engine was given, and there the attempt comes in. Options of a request would be
+ * copied over those of the engine, key by key, for each request. The target is one that is never used: the engine wants
+ * one of its own form, and ours are pools.
+ */
+type Pass = (
+  request: unknown,
+  response: unknown,
+  options: unknown,
+  head: unknown,
+  engine: unknown,
+  begin: Begin,
+) => void
+type Begin = () => void
 
+const begin: Pass = (...[, , , , , attempt]) => attempt()
 const passes = engine as unknown as { webPasses: Pass[]; wsPasses: Pass[] }
-passes.webPasses = [(_request, _response, { relay, to, outcome }) => relayRequest(relay, to, outcome)]
-passes.wsPasses = [
-  (_request, _socket, { relay, to, outcome }, head) => relayTunnel(relay, to, outcome, head as Buffer),
-]
+passes.webPasses = [begin]
+passes.wsPasses = [begin]
 
 // Sockets have error handlers of their own; without a listener here the engine would throw.
 engine.on('error', () => {})
@@ -32,10 +39,11 @@ engine.on('error', () => {})
 /** Sends one attempt to one target. */
 export function send(relay: Relay, target: Target, outcome: Outcome): void {
   const { request, response, upgrade } = relay.exchange
-  const options = { target: placeholder, relay, to: target, outcome }
-  if (upgrade === undefined) engine.web(request as IncomingMessage, response as ServerResponse, options)
-  else engine.ws(request as IncomingMessage, upgrade.socket as Socket, upgrade.head, options)
+  if (upgrade === undefined) {
+    const attempt: Begin = () => relayRequest(relay, target, outcome)
+    engine.web(request as IncomingMessage, response as ServerResponse, attempt)
+  } else {
+    const attempt: Begin = () => relayTunnel(relay, target, outcome, upgrade.head)
+    engine.ws(request as IncomingMessage, upgrade.socket as Socket, upgrade.head, attempt)
+  }
 }
-
-/** The engine wants a target of its own form; ours are pools, so it gets one that is never used. */
-const placeholder = new URL('http://target.invalid')

@@ -4,17 +4,19 @@ import type { Writable } from 'node:stream'
 import { GatehouseError } from '../../errors.ts'
 import type { Flow, ResponseHandler } from '../../upstreams/http1/connection.ts'
 import type { ReceivedFields } from '../../upstreams/http1/received-head.ts'
+import { mostAtOnce } from '../../upstreams/http1/shared-buffer.ts'
 import type { Target } from '../../upstreams/upstream.ts'
 import { explainOverload } from '../accept/admission.ts'
 import type { Exchange } from '../exchange.ts'
+import type { Route } from '../match/route.ts'
 import { cutShort, whenTaken } from '../respond/ending.ts'
 import { beginResponse, refuse } from '../respond/respond.ts'
 import { keepOneOfEach } from '../respond/single-valued.ts'
 import type { Outcome, Relay } from './attempt.ts'
 import { readFailure } from './failure.ts'
-import { isHopByHop, namedInConnection } from './hop-by-hop.ts'
 import { requestHeadersFor, setTargetHeaders } from './request-headers.ts'
 import { rewriteResponse, upstreamHost, upstreamPath } from './rewrite.ts'
+import { writeCopy } from './spare-buffers.ts'
 
 /** Relays one request to one target, and its response back, with backpressure and aborts both ways. */
 export function relayRequest(relay: Relay, target: Target, outcome: Outcome): void {
@@ -37,6 +39,20 @@ export function relayRequest(relay: Relay, target: Target, outcome: Outcome): vo
 /** Takes over both sockets once the upstream has switched protocols. May throw; then the exchange is refused. */
 type Switched = (headers: ReceivedFields, upstream: Socket, early: Buffer) => void
 
+/**
+ * The end of a body that is no longer becomes one string with the head, and one write without a list of buffers. Node
+ * writes strings of up to 16 KB from its stack.
+ */
+const mostInOneWrite = 8 * 1024
+
+/** Bytes below which a buffer of its own costs no more than one that is used again: Node cuts them from a larger one. */
+const worthSparing = 4 * 1024
+
+/** Whether what is written goes to the socket of an HTTP/1.1 client, with nobody in between. */
+function isSocketsOwn({ request, response }: Exchange, output: Writable, { middleware }: Route): boolean {
+  return output === response && request.httpVersionMajor === 1 && middleware === undefined
+}
+
 /** An upstream that sends interim responses for ever is cut off after this many. */
 const mostInterim = 16
 
@@ -50,6 +66,8 @@ export class ResponseRelay implements ResponseHandler {
   #output: Writable | undefined
   #interim = 0
   #waiting = false
+  #begun = false
+  #last: string | undefined
 
   constructor(relay: Relay, outcome: Outcome, switched?: Switched) {
     this.#relay = relay
@@ -86,7 +104,7 @@ export class ResponseRelay implements ResponseHandler {
     const { exchange, route, facts } = this.#relay
     // HTTP/2 cannot carry other statuses.
     if (status > 599) return this.#flow?.abort(new GatehouseError('upstream_broken', `status ${status}`))
-    this.#answered(status, received)
+    this.#answered(status)
     // A length of no body makes the next response pass for the body (RFC 9110 §8.6).
     if (status === 204) delete received['content-length']
     rewriteResponse(exchange, route, facts, received)
@@ -98,17 +116,19 @@ export class ResponseRelay implements ResponseHandler {
       this.#flow?.stepAside()
     }
     this.#output = beginResponse(exchange, { status, headers: received })
-    // HTTP/1.1 keeps a head until the body begins, which for an event stream may be in an hour. A body that came
-    // with its head, as most do, has been written by then, and both go out together.
-    if (exchange.request.httpVersionMajor === 1)
-      process.nextTick(flushHead, exchange.response as ServerResponse)
   }
 
-  onBody(chunk: Buffer): void {
+  onBody(chunk: Buffer, last: boolean): void {
     const output = this.#output as Writable
     this.#relay.exchange.bytesSent += chunk.length
+    if (last && chunk.length <= mostInOneWrite) {
+      this.#last = chunk.toString('latin1')
+      return
+    }
+    // A coding may keep what it is given, and the head waits for it.
+    if (output === this.#relay.exchange.response) this.#begun = true
     // More may come of what was read before the pause; one wait serves all of it.
-    if (output.write(chunk) || this.#waiting) return
+    if (this.#write(output, chunk) || this.#waiting) return
     this.#waiting = true
     this.#flow?.pause()
     // The upstream's clock stands still while it is paused; a client that stops reading is ended by this one.
@@ -118,27 +138,48 @@ export class ResponseRelay implements ResponseHandler {
     })
   }
 
+  /** Answers whether the client may be sent more. */
+  #write(output: Writable, chunk: Buffer): boolean {
+    const { exchange, route } = this.#relay
+    // A coding, or middleware that wrapped the response, may keep what it was given for longer than it says.
+    if (chunk.length < worthSparing || !isSocketsOwn(exchange, output, route))
+      return output.write(Buffer.from(chunk))
+    writeCopy(output, chunk)
+    return output.writableLength < mostAtOnce
+  }
+
+  /**
+   * HTTP/1.1 keeps a head until the body begins, which for an event stream may be in an hour. One whose body came with
+   * it, as most do, goes out together with that.
+   */
+  onLull(): void {
+    const { request, response } = this.#relay.exchange
+    if (this.#begun || request.httpVersionMajor !== 1) return
+    this.#begun = true
+    if (!response.writableEnded && !response.destroyed) (response as ServerResponse).flushHeaders()
+  }
+
   onEnd(trailers: ReceivedFields): void {
     const { response } = this.#relay.exchange
     this.#outcome.ended()
-    for (const name in trailers) if (isHopByHop(name) || neverTrailers.has(name)) delete trailers[name]
+    for (const name in trailers) if (neverTrailers.has(name)) delete trailers[name]
     keepOneOfEach(trailers)
     for (const name in trailers) response.addTrailers({ [name]: trailers[name] } as Record<string, string>)
-    this.#output?.end()
+    if (this.#last === undefined) this.#output?.end()
+    else this.#output?.end(this.#last, 'latin1')
   }
 
   onSwitch(headers: ReceivedFields, upstream: Socket, early: Buffer): void {
-    this.#answered(101, headers)
+    this.#answered(101)
     stickTo(headers, this.#relay.stick)
     this.#switched?.(headers, upstream, early)
   }
 
-  #answered(status: number, headers: ReceivedFields): void {
+  #answered(status: number): void {
     const { exchange } = this.#relay
     exchange.upstreamStatus = status
     exchange.upstreamDuration = performance.now() - this.#sentAt
     this.#outcome.answered()
-    removeHopByHop(headers)
   }
 
   onFailure(error: Error): void {
@@ -187,14 +228,4 @@ function sendInterim({ request, response }: Exchange, status: number, { link }: 
 
 function stickTo(headers: ReceivedFields, cookie: string | undefined): void {
   if (cookie !== undefined) headers['set-cookie'] = [headers['set-cookie'] ?? [], cookie].flat()
-}
-
-function flushHead(response: ServerResponse): void {
-  if (!response.writableEnded && !response.destroyed) response.flushHeaders()
-}
-
-/** Leaves only the fields that pass: none that belongs to the connection, none that `Connection` names. */
-function removeHopByHop(headers: ReceivedFields): void {
-  for (const name of namedInConnection(headers.connection)) delete headers[name]
-  for (const name in headers) if (isHopByHop(name)) delete headers[name]
 }

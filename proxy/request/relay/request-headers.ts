@@ -1,8 +1,8 @@
+import { isHopByHop, namedInConnection } from '../../upstreams/http1/hop-by-hop.ts'
 import type { Exchange } from '../exchange.ts'
 import type { Facts } from '../facts.ts'
 import type { Route } from '../match/route.ts'
 import type { RequestHeaders } from '../policies/policy.ts'
-import { isHopByHop, namedInConnection } from './hop-by-hop.ts'
 
 /**
  * The fields that an upstream receives: what the client sent, less what ends at this hop, less everything

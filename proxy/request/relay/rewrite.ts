@@ -30,6 +30,9 @@ export function rewriteResponse(
   facts: Facts,
   headers: ResponseHeaders,
 ): void {
+  const cookies = headers['set-cookie']
+  if (cookies === undefined && headers.location === undefined && headers['content-location'] === undefined)
+    return
   const target = exchange.upstreamTarget?.address.authority ?? ''
   const sentHost = upstreamHost(route, facts, target)
   const mapping: Mapping = {
@@ -43,7 +46,6 @@ export function rewriteResponse(
     const value = headers[name]
     if (typeof value === 'string') headers[name] = rewriteLocation(value, mapping)
   }
-  const cookies = headers['set-cookie']
   if (cookies !== undefined && (!mapping.keep || sentHost !== facts.authority)) {
     headers['set-cookie'] = [cookies].flat().map((cookie) => rewriteCookie(cookie, mapping))
   }

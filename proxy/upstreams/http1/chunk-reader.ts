@@ -1,4 +1,4 @@
-import { doubtful, ProtocolFault, type ReceivedFields, readFields } from './received-head.ts'
+import { cleanLines, ProtocolFault, type ReceivedFields, readFields } from './received-head.ts'
 
 /** Longest line that states the size of a chunk, extensions included, and most bytes of trailers. */
 const mostSizeLine = 256
@@ -74,6 +74,6 @@ function chunkSize(line: string): number {
 
 function readTrailers(text: string): ReceivedFields {
   if (text === '\r\n') return Object.create(null)
-  if (doubtful.test(text)) throw new ProtocolFault('a control character in trailers')
-  return readFields(text.slice(0, -4), 0)
+  if (!cleanLines.test(text)) throw new ProtocolFault('a control character in trailers')
+  return readFields(text.slice(0, -4), 0).fields
 }

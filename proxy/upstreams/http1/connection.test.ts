@@ -84,6 +84,7 @@ async function ask(
         onBody: (chunk) => {
           ending.body += chunk.toString('latin1')
         },
+        onLull: () => {},
         onEnd: (trailers) => {
           ending.trailers = { ...trailers }
           resolve()

@@ -19,8 +19,12 @@ export interface ResponseHandler {
   /** A connection is there, and nothing has been sent on it. */
   onStart(flow: Flow): void
   onInterim(status: number, headers: ReceivedFields): void
+  /** The fields that end at this hop are not among the headers. */
   onHead(status: number, headers: ReceivedFields): void
-  onBody(chunk: Buffer): void
+  /** A part of the body. Its bytes are overwritten later: what is kept is copied. `last`: `onEnd` comes at once. */
+  onBody(chunk: Buffer, last: boolean): void
+  /** All that has come was handed on, and the response is not whole: what comes next may come in an hour. */
+  onLull(): void
   onEnd(trailers: ReceivedFields): void
   /** The upstream speaks the protocol that was asked for; `early` is what it has said in it. The socket is the handler's. */
   onSwitch(headers: ReceivedFields, socket: Socket, early: Buffer): void
@@ -57,7 +61,7 @@ class ResponseTimeout extends Error {
  * One HTTP/1.1 connection to a target, with one exchange at a time.
  *
  * It exists for speed: it writes a request as one string and reads a response head as one, and hands the body
- * on as the socket's own buffers. What it reads is checked more strictly than Node's parser does.
+ * on where it was read. What it reads is checked more strictly than Node's parser does.
  */
 export class Connection {
   readonly #socket: Socket
@@ -75,7 +79,7 @@ export class Connection {
     this.#socket = socket
     this.#whereabouts = whereabouts
     const heard = {
-      data: (bytes: Buffer) => this.#read(bytes),
+      data: (bytes: Buffer) => this.read(bytes),
       end: () => this.#ended(),
       error: (error: Error) => this.fail(error),
       close: () => this.fail(new Error('the upstream closed the connection')),
@@ -138,7 +142,8 @@ export class Connection {
     return this.#turn === turn
   }
 
-  #read(bytes: Buffer): void {
+  /** Takes what the upstream said. The bytes may be overwritten afterwards. */
+  read(bytes: Buffer): void {
     let left = bytes
     try {
       while (left.length > 0) {
@@ -147,6 +152,10 @@ export class Connection {
         if (turn === undefined) return void this.#socket.destroy()
         left = turn.head === undefined ? this.#readHead(turn, left) : this.#readBody(turn, turn.head, left)
       }
+      const turn = this.#turn
+      if (turn?.head === undefined) return
+      this.#expect(turn)
+      turn.handler.onLull()
     } catch (error) {
       this.fail(error as Error)
     }
@@ -157,23 +166,22 @@ export class Connection {
     const end = known.indexOf(emptyLine)
     if ((end === -1 ? known.length : end) > mostHeadBytes)
       throw new ProtocolFault(`a response head of more than ${mostHeadBytes} bytes`)
-    this.#begun = end === -1 ? known : undefined
+    this.#begun = end !== -1 ? undefined : known === bytes ? Buffer.from(bytes) : known
     if (end === -1) {
       refuseOtherProtocols(known)
       return nothing
     }
     const head = readHead(known.toString('latin1', 0, end), turn.request.method)
     const rest = known.subarray(end + emptyLine.length)
-    if (head.status === 101) this.#switch(turn, head, rest)
+    if (head.status === 101) this.#switch(turn, head, Buffer.from(rest))
     else if (head.status < 200) turn.handler.onInterim(head.status, head.headers)
     else this.#begin(turn, head)
     return head.status === 101 ? nothing : rest
   }
 
-  #switch(turn: Turn, { headers }: ReceivedHead, early: Buffer): void {
+  #switch(turn: Turn, { headers, upgrade }: ReceivedHead, early: Buffer): void {
     if (turn.request.upgrade !== true) throw new ProtocolFault('a switch of protocols that nobody asked for')
-    if (String(headers.upgrade).toLowerCase() !== 'websocket')
-      throw new ProtocolFault(`a switch to ${headers.upgrade}`)
+    if (upgrade?.toLowerCase() !== 'websocket') throw new ProtocolFault(`a switch to ${upgrade}`)
     turn.handler.onSwitch(headers, this.#socket, early)
     this.#turn = undefined
     this.deadline = Number.POSITIVE_INFINITY
@@ -182,16 +190,14 @@ export class Connection {
 
   #begin(turn: Turn, head: ReceivedHead): void {
     turn.head = head
-    this.#expect(turn)
     if (typeof head.framing === 'number') turn.left = head.framing
     if (head.framing === 'chunked')
-      turn.chunks = createChunkReader((chunk) => this.isFor(turn) && turn.handler.onBody(chunk))
+      turn.chunks = createChunkReader((chunk) => this.isFor(turn) && turn.handler.onBody(chunk, false))
     turn.handler.onHead(head.status, head.headers)
     if (head.framing === 'none' || head.framing === 0) this.#finish(turn, noTrailers)
   }
 
   #readBody(turn: Turn, head: ReceivedHead, bytes: Buffer): Buffer {
-    this.#expect(turn)
     if (turn.chunks !== undefined) {
       const used = turn.chunks.feed(bytes, 0)
       if (used === -1 || !this.isFor(turn)) return nothing
@@ -199,12 +205,12 @@ export class Connection {
       return bytes.subarray(used)
     }
     if (head.framing === 'close') {
-      turn.handler.onBody(bytes)
+      turn.handler.onBody(bytes, false)
       return nothing
     }
     const body = bytes.length > turn.left ? bytes.subarray(0, turn.left) : bytes
     turn.left -= body.length
-    turn.handler.onBody(body)
+    turn.handler.onBody(body, turn.left === 0)
     if (turn.left === 0 && this.isFor(turn)) this.#finish(turn, noTrailers)
     return bytes.subarray(body.length)
   }
@@ -248,7 +254,8 @@ export class Connection {
       sent += chunk.length
       if (typeof framing === 'number' && sent > framing)
         return this.fail(new Error('a body longer than its Content-Length'))
-      turn.blocked = !this.#write(chunk, framing === 'chunked')
+      // A chunk as large as the high-water mark is answered with "wait" even when it has left already.
+      turn.blocked = !this.#write(chunk, framing === 'chunked') && this.#socket.writableLength > 0
       this.#expect(turn)
       if (!turn.blocked) return
       body.pause()

@@ -5,16 +5,17 @@ import type { Report } from './report.ts'
 import { judge } from './targets.ts'
 
 /** The whole report as Markdown: the targets first, then a table for each row. */
-export function markdown({ machine, versions, rounds, results }: Report): string {
-  const { processor, cores, memory, kernel, runtime, commit, loadAverage } = machine
+export function markdown({ machine, versions, results }: Report): string {
+  const { processor, cores, memory, kernel, runtime } = machine
   return `# Measurements
 
-${processor}, ${cores} cores, ${memory}, Linux ${kernel}, ${runtime}, commit ${commit}; load average ${loadAverage.toFixed(2)} when it began.
+${processor}, ${cores} cores, ${memory}, Linux ${kernel}, ${runtime}.
 ${versions.join(', ')}.
 
 The proxy has core 0 for itself, the load and the upstream share core 1. CPU is user and system time of all processes of
-the proxy. Figures are medians of ${rounds} rounds in which the contenders took turns, with the lowest and the highest
-in brackets; a ratio is the median of the ratios round by round. Answers were checked before they were counted.
+the proxy. Figures are medians of rounds in which the contenders took turns, with the lowest and the highest in
+brackets; a ratio is the median of the ratios round by round. Answers were checked before they were counted. Where the
+load average was above 0.5 when a row began, something else was running: then only its ratios mean something.
 
 ${targetsTable(results)}
 ${results.map(rowSection).join('\n')}`
@@ -34,7 +35,8 @@ function targetsTable(results: readonly RowResult[]): string {
   )
 }
 
-function rowSection({ row, results }: RowResult): string {
+function rowSection({ row, results, circumstances }: RowResult): string {
+  const { at, commit, loadAverage, rounds } = circumstances
   const head = ['', ...row.figures.map(({ title, unit }) => (unit ? `${title}, ${unit}` : title))]
   const lines = results
     .filter(({ samples }) => samples.length > 0)
@@ -48,6 +50,8 @@ function rowSection({ row, results }: RowResult): string {
   return `## ${row.name}: ${row.title}
 
 ${row.method}
+
+${at.slice(0, 16).replace('T', ' ')} UTC, commit ${commit}, ${rounds} rounds, load average ${loadAverage.toFixed(1)}.
 
 ![${row.title}](${row.name}.svg)
 

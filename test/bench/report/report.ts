@@ -5,6 +5,5 @@ import type { RowResult } from '../measure.ts'
 export interface Report {
   readonly machine: Machine
   readonly versions: readonly string[]
-  readonly rounds: number
   readonly results: readonly RowResult[]
 }

@@ -24,6 +24,7 @@ function rowWith(target: Target, own: Sample[], caddys: Sample[]): RowResult {
       return each ? [{ contender, samples: each }] : []
     }),
     seconds: 1,
+    circumstances: { at: '', commit: '', loadAverage: 0, rounds: 1 },
   }
 }
 

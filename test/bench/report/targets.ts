@@ -38,7 +38,7 @@ function measuredOf({ figure, over }: Target, results: RowResult['results']): nu
 
 function describeTarget(
   { figure, over, most, least }: Target,
-  { row, results }: Omit<RowResult, 'seconds'>,
+  { row, results }: Pick<RowResult, 'row' | 'results'>,
 ): string {
   const titleOf = (key: string) => row.figures.find((each) => each.key === key)?.title ?? key
   const bound = most === undefined ? `≥ ${least}` : `≤ ${most}`
