@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { automaticHosts } from '../config/automatic-hosts.ts'
 import type { LoadedConfig } from '../config/loaded.ts'
+import type { SharedCertificates } from '../fleet/shared-certificates.ts'
 import type { Logger } from '../observability/logger.ts'
 import { recordOrder } from '../observability/metrics.ts'
 import { openAuthority } from '../tls/acme/authority.ts'
@@ -18,9 +19,12 @@ export interface AutomaticCertificates {
 
 export function openAutomaticCertificates({
   log,
+  shared,
   onFirst,
 }: {
   log: Logger
+  /** With other proxies. Without it, each gets its own. */
+  shared: SharedCertificates | undefined
   /** A host has its first certificate, which is in no list yet. A renewed one is a file that changed, which is watched. */
   onFirst(): void
 }): AutomaticCertificates {
@@ -37,14 +41,18 @@ export function openAutomaticCertificates({
       folder: storage,
       proofs: [settings.dns === undefined ? 'http-01' : 'dns-01'],
     })
-    const prove = proofsIn(storage, settings.dns && resolve(config.folder, settings.dns.hook))
+    const ownProof = proofsIn(storage, settings.dns && resolve(config.folder, settings.dns.hook))
+    const prove = shared?.wrapProof(ownProof) ?? ownProof
     const automatic = startAutomatic({
       storage,
       renewBefore: settings.renewBefore,
       order: (host) => authority.order([host], prove),
-      onIssued(host, renewed) {
-        recordOrder('success')
-        log.info(renewed ? 'a certificate was renewed' : 'a certificate was issued', { host })
+      companions: shared?.companions,
+      onIssued(host, { renewed, ordered }) {
+        if (ordered) {
+          recordOrder('success')
+          log.info(renewed ? 'a certificate was renewed' : 'a certificate was issued', { host })
+        } else log.info('another proxy has got a certificate, and it is taken up', { host })
         if (!renewed) onFirst()
       },
       onFailure(host, { message, mend }, again) {
@@ -60,6 +68,7 @@ export function openAutomaticCertificates({
     })
     running = { settings, automatic }
   }
+  shared?.onNews(() => running?.automatic.lookAgain())
 
   return {
     configure(config) {

@@ -84,7 +84,6 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
       return answer
     },
   })
-  const automatic = openAutomaticCertificates({ log, onFirst: () => void reloader.reload(true) })
   const tickets = rotateTicketKeys((keys) => workers.setTicketKeys(keys))
   const kept = keptSettings(config)
   const revoked = followRevokedTokens(config.folder, (sentence) => log.error(sentence))
@@ -100,6 +99,11 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
       adoptTicketKeys: tickets.adopt,
     }))
   if (fleet) setFleetSource(() => fleet.state)
+  const automatic = openAutomaticCertificates({
+    log,
+    shared: fleet?.certificates,
+    onFirst: () => void reloader.reload(true),
+  })
   const workers = createWorkers({
     count: wanted,
     limits: fleet?.limits ?? memoryLimits(),
