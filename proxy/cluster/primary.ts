@@ -102,11 +102,13 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
   const automatic = openAutomaticCertificates({
     log,
     shared: fleet?.certificates,
+    setProofs: (proofs) => workers.setProofs(proofs),
     onFirst: () => void reloader.reload(true),
   })
   const workers = createWorkers({
     count: wanted,
     limits: fleet?.limits ?? memoryLimits(),
+    wanted: (host) => automatic.named(host),
     refused: (target, reason) => registrar.register.refused(target, reason),
     log,
     order: () => ({
@@ -115,6 +117,7 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
       kept,
       ticketKeys: tickets.current().toString('base64'),
       targets: registrar.register.whole(),
+      proofs: automatic.proofs(),
       admin: admin?.url ?? '',
       sharedLimits: wanted > 1 || fleet !== undefined,
     }),

@@ -4,6 +4,7 @@ import type { ConfigProblem } from '../config/loaded.ts'
 import type { Logger } from '../observability/logger.ts'
 import { keepCounts, type MetricsJson } from '../observability/metrics.ts'
 import type { RecentDecision } from '../observability/recent-decisions.ts'
+import type { AlpnProof } from '../request/accept/alpn-proofs.ts'
 import type { LimitStore } from '../request/policies/context.ts'
 import type { TargetNews } from '../upstreams/leases/news.ts'
 import { forkWorker } from './fork.ts'
@@ -19,6 +20,8 @@ export interface WorkersSettings {
   readonly limits: LimitStore
   /** A worker could not connect to a target. */
   refused(target: string, reason: string): void
+  /** A client asked for a host that no certificate has, and that may be given one. */
+  wanted(host: string): void
   readonly log: Logger
 }
 
@@ -44,6 +47,8 @@ export interface Workers {
   /** What all of them decided a while ago about one client, or about all: the newest first. */
   decisions(client: string | undefined, most: number): Promise<readonly RecentDecision[]>
   setTicketKeys(keys: Buffer): void
+  /** Answers when all of them show these to an ACME authority. One that starts now finds them in its order. */
+  setProofs(proofs: readonly AlpnProof[]): Promise<void>
   tellTargets(news: TargetNews): void
   /** Answers when the last has ended. `deadline`: milliseconds that requests have. */
   stop(deadline: number): Promise<void>
@@ -60,7 +65,7 @@ const questionLimit = 2_000
 /** What all workers say at about the same time is one thing. */
 const sameFor = 10_000
 
-export function createWorkers({ count, order, limits, refused, log }: WorkersSettings): Workers {
+export function createWorkers({ count, order, limits, refused, wanted, log }: WorkersSettings): Workers {
   const members = new Set<Member>()
   const pace = createRestartPace()
   const said = new Map<string, number>()
@@ -80,6 +85,7 @@ export function createWorkers({ count, order, limits, refused, log }: WorkersSet
       ready: (ports, closedRoutes) => void welcome(member, { ports, closedRoutes }),
       trouble: (sentence) => say(sentence),
       refused,
+      wanted,
       missed: () => order().targets,
       exited: (how) => bury(member, how),
     })
@@ -209,6 +215,9 @@ export function createWorkers({ count, order, limits, refused, log }: WorkersSet
     },
     setTicketKeys(keys) {
       for (const member of members) member.setTicketKeys(keys)
+    },
+    async setProofs(proofs) {
+      await answersOf([...members], 'proofs', { proofs })
     },
     async stop(deadline) {
       phase = 'stopping'

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { rm } from 'node:fs/promises'
 import path from 'node:path'
-import type { Prove } from './authority.ts'
+import { type Prove, proofCertificate } from './authority.ts'
 import { AcmeFault } from './fault.ts'
 import { replaceFile } from './kept-file.ts'
 
@@ -10,9 +10,22 @@ export function webrootOf(storage: string): string {
   return path.join(storage, 'webroot')
 }
 
-/** Proves by a file that the authority fetches over HTTP (RFC 8555 §8.3), or by the hook that sets a TXT record (§8.4). */
-export function proofsIn(storage: string, hook: string | undefined): Prove {
-  return async ({ kind, host, token, content }) => {
+export interface ProofPlaces {
+  readonly storage: string
+  /** Program that sets TXT records. */
+  readonly hook: string | undefined
+  /** Has every listener show a certificate to the authority. Answers how to end that. */
+  showAlpn(host: string, pem: string): Promise<() => Promise<void>>
+}
+
+/**
+ * Proves by a file that the authority fetches over HTTP (RFC 8555 §8.3), by the hook that sets a TXT record (§8.4), or by
+ * a certificate (RFC 8737).
+ */
+export function proofsIn({ storage, hook, showAlpn }: ProofPlaces): Prove {
+  return async (proof) => {
+    const { kind, host, token, content } = proof
+    if (kind === 'tls-alpn-01') return showAlpn(host, await proofCertificate(proof))
     if (kind === 'dns-01') {
       const record = `_acme-challenge.${host.replace(/^\*\./, '')}`
       await callHook(hook, 'set', record, content)
