@@ -11,7 +11,7 @@ import { type Automatic, type AutomaticStatus, startAutomatic } from '../tls/acm
 import { AcmeFault } from '../tls/acme/fault.ts'
 import { listIssued } from '../tls/acme/issued.ts'
 import { createOnDemand, type OnDemand } from '../tls/acme/on-demand.ts'
-import { proofsIn } from '../tls/acme/proofs.ts'
+import { makeWebroot, proofsIn } from '../tls/acme/proofs.ts'
 
 /** `tls.automatic` of the table that is in force. The primary holds it: a machine orders each certificate once. */
 export interface AutomaticCertificates {
@@ -52,6 +52,9 @@ export function openAutomaticCertificates({
     const settings = config.tls.automatic
     if (settings === undefined) return
     const storage = resolve(config.folder, settings.storage)
+    void makeWebroot(storage).catch((error: Error) =>
+      log.error('the folder of certificates cannot be made', { storage, reason: error.message }),
+    )
     const authority = openAuthority({
       directory: settings.directory,
       email: settings.email,

@@ -80,9 +80,8 @@ https://127.0.0.1:${port} {
     { timeout: 30_000 },
   )
   async function orders(): Promise<number> {
-    const lines = (await readFile(join(folder, 'access.log'), 'utf8'))
-      .split('\n')
-      .filter((line) => line !== '')
+    const text = await readFile(join(folder, 'access.log'), 'utf8').catch(() => '')
+    const lines = text.split('\n').filter((line) => line !== '')
     return lines.filter((line) => JSON.parse(line).request.uri.endsWith('/finalize')).length
   }
   return { directory, root: await readFile(rootFile, 'utf8'), rootFile, orders, stop }

@@ -48,7 +48,7 @@ export function createTlsServer(
       SNICallback: (serverName, done) => {
         // A throw in here once ended processes (CVE-2026-21637), and no name is worth that.
         try {
-          if (unknownName !== undefined && !certificates.covers(serverName)) unknownName(serverName)
+          if (unknownName !== undefined && certificates.lacks(serverName)) unknownName(serverName)
           done(null, certificates.contextFor(serverName, use))
         } catch {
           done(null, undefined)

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { rm } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { type Prove, proofCertificate } from './authority.ts'
 import { AcmeFault } from './fault.ts'
@@ -8,6 +8,11 @@ import { replaceFile } from './kept-file.ts'
 /** The folder that plain listeners serve /.well-known/acme-challenge/ from: all workers see its files at once. */
 export function webrootOf(storage: string): string {
   return path.join(storage, 'webroot')
+}
+
+/** Makes the folder that challenges are served from, or every scanner that asks for one would be told of a fault here. */
+export async function makeWebroot(storage: string): Promise<void> {
+  await mkdir(challengesOf(storage), { recursive: true, mode: 0o700 })
 }
 
 export interface ProofPlaces {
@@ -33,13 +38,17 @@ export function proofsIn({ storage, hook, showAlpn }: ProofPlaces): Prove {
     }
     // What the authority calls a token becomes the name of a file.
     if (!/^[A-Za-z0-9_-]{16,256}$/.test(token)) throw new AcmeFault('malformed', 'the token is none')
-    const file = path.join(webrootOf(storage), '.well-known', 'acme-challenge', token)
+    const file = path.join(challengesOf(storage), token)
     await replaceFile(file, content, 0o644)
     return () => rm(file, { force: true })
   }
 }
 
 // --- internal ---
+
+function challengesOf(storage: string): string {
+  return path.join(webrootOf(storage), '.well-known', 'acme-challenge')
+}
 
 /** Milliseconds. Records take a while until every server of the domain has them. */
 const hookLimit = 10 * 60_000
