@@ -64,7 +64,7 @@ const mends: Readonly<Record<string, string>> = {
   serverInternal: 'something is wrong at the authority; it will be asked again',
   unreachable:
     'is the address of the directory right, may this machine connect to it, and does it need `ca`?',
-  hook: 'call the program by hand, as in docs/recipes, and see what it says',
+  hook: 'call the program by hand, as in docs/certificates.md, and see what it says',
 }
 
 function secondsOf(text: string | undefined): number | undefined {

@@ -1,4 +1,4 @@
-import { createMinute } from './minute.ts'
+import { createPace } from './pace.ts'
 import { matchesAny } from './unknown-names.ts'
 
 /** Hosts that come by themselves: a client names one, somebody is asked whether it is one, and it gets a certificate. */
@@ -37,8 +37,8 @@ export function createOnDemand(settings: OnDemandSettings): OnDemand {
   const { hosts, ask, perMinute, most, onChange, onTrouble } = settings
   const wanted = new Set(settings.had.filter((host) => matchesAny(hosts, host)))
   const refused = new Map<string, number>()
-  const asks = createMinute(asksPerMinute)
-  const orders = createMinute(perMinute)
+  const asks = createPace(asksPerMinute)
+  const orders = createPace(perMinute)
   const asking = new Set<string>()
 
   function refuse(host: string): void {

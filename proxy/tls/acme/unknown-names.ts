@@ -1,13 +1,16 @@
 /** Tells of names that clients ask for, that no certificate has, and that may be given one. */
 export type UnknownNames = (name: string) => void
 
-/** How many different names are told within a minute; each of them once. */
-const perMinute = 600
-const minute = 60_000
+/**
+ * How many different names are told within so many milliseconds; each of them once. Short, as a name that came in the
+ * midst of a flood and was not asked about has to be told again.
+ */
+const most = 50
+const within = 5_000
 
 /**
  * Anybody can make up names by the million. One that matches none of `patterns` costs a comparison for each of them, and
- * of the others so many are told in a minute; the rest are as if they had not come. `patterns`: hosts in lower case, or
+ * of the others few are told; the rest are as if they had not come. `patterns`: hosts in lower case, or
  * with `*.` in the place of one label.
  */
 export function tellUnknownNames(
@@ -22,11 +25,11 @@ export function tellUnknownNames(
     const name = given.toLowerCase()
     if (!matchesAny(known, name)) return
     const now = performance.now()
-    if (now - since > minute) {
+    if (now - since > within) {
       told = new Set()
       since = now
     }
-    if (told.size >= perMinute || told.has(name)) return
+    if (told.size >= most || told.has(name)) return
     told.add(name)
     tell(name)
   }
