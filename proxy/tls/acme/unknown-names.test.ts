@@ -4,9 +4,17 @@ import { matchesAny, tellUnknownNames } from './unknown-names.ts'
 
 test('a name is told if a pattern is for it and a certificate could have it', () => {
   const patterns = ['*.desk.example', 'one.example']
-  for (const name of ['k.desk.example', 'k-1.desk.example', 'one.example']) assert.ok(matchesAny(patterns, name))
+  for (const name of ['k.desk.example', 'k-1.desk.example', 'one.example'])
+    assert.ok(matchesAny(patterns, name))
   const others = ['desk.example', 'a.b.desk.example', '*.desk.example', '.desk.example', 'k_1.desk.example']
-  for (const name of [...others, '-k.desk.example', `${'k'.repeat(64)}.desk.example`, 'k.desk.example.evil', '', 'k'])
+  for (const name of [
+    ...others,
+    '-k.desk.example',
+    `${'k'.repeat(64)}.desk.example`,
+    'k.desk.example.evil',
+    '',
+    'k',
+  ])
     assert.ok(!matchesAny(patterns, name), name)
   assert.ok(!matchesAny(['*.desk.example'], '../x.desk.example'))
 })
