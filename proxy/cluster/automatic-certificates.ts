@@ -41,6 +41,7 @@ export function openAutomaticCertificates({
 }): AutomaticCertificates {
   const alpn = new Map<string, AlpnProof>()
   let running: Running | undefined
+  let saidAt = 0
 
   /** Those of the table, and those that clients have named. */
   function want(): void {
@@ -130,7 +131,6 @@ export function openAutomaticCertificates({
     saidAt = Date.now()
     log.error(sentence)
   }
-  let saidAt = 0
 
   shared?.onNews(() => running?.automatic.lookAgain())
 
