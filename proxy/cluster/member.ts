@@ -43,6 +43,8 @@ export interface MemberEvents {
   ready(ports: Ports, closedRoutes: readonly ClosedRoute[]): void
   trouble(sentence: string): void
   refused(target: string, reason: string): void
+  /** A client asked for a host that no certificate has. */
+  wanted(host: string): void
   /** It has missed news of targets. Answers all of it. */
   missed(): TargetNews
   /** The process has ended. `how`: a signal, or `code 1`. */
@@ -118,6 +120,8 @@ export function createMember({ worker, here }: Forked, events: MemberEvents): Me
         return events.trouble(message.sentence)
       case 'refused':
         return events.refused(message.name, message.reason)
+      case 'wanted':
+        return events.wanted(message.host)
       case 'missed':
         return member.tellTargets(events.missed())
       case 'failed':

@@ -3,6 +3,7 @@ import type { TargetUse } from '../admin/upstream-report.ts'
 import type { ConfigProblem } from '../config/loaded.ts'
 import type { MetricsJson } from '../observability/metrics.ts'
 import type { RecentDecision } from '../observability/recent-decisions.ts'
+import type { AlpnProof } from '../request/accept/alpn-proofs.ts'
 import type { TargetNews } from '../upstreams/leases/news.ts'
 import type { KeptSettings } from './kept-settings.ts'
 import type { Patience } from './serving.ts'
@@ -31,6 +32,8 @@ export type ToPrimary =
   | { readonly kind: 'trouble'; readonly sentence: string }
   /** A target does not accept connections. `name`: as `nameOf` makes it. */
   | { readonly kind: 'refused'; readonly name: string; readonly reason: string }
+  /** A client asked for a host that no certificate has, and that may be given one. */
+  | { readonly kind: 'wanted'; readonly host: string }
   /** It has missed news of targets, and asks for all of it. */
   | { readonly kind: 'missed' }
   | AnswerMessage
@@ -55,6 +58,8 @@ export interface StartOrder {
   readonly ticketKeys: string
   /** All that is known of targets. */
   readonly targets: TargetNews
+  /** What an ACME authority may ask for. */
+  readonly proofs: readonly AlpnProof[]
   /** Where the admin listener is, as no lease may lead there: `http://127.0.0.1:9901` or `unix:/path`. */
   readonly admin: string
   /** Whether limits are counted by the primary. One worker alone counts for itself. */
@@ -69,6 +74,8 @@ export interface Questions {
   activate: { ask: Nothing; answer: Activated }
   /** Let go of what was prepared. */
   discard: { ask: Nothing; answer: Nothing }
+  /** Show these to an ACME authority, and no others. */
+  proofs: { ask: { proofs: readonly AlpnProof[] }; answer: Nothing }
   metrics: { ask: Nothing; answer: MetricsJson }
   routes: { ask: Nothing; answer: readonly RouteSummary[] }
   targets: { ask: Nothing; answer: readonly TargetUse[] }

@@ -91,7 +91,6 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
       return answer
     },
   })
-  const automatic = openAutomaticCertificates({ log, onFirst: () => void reloader.reload(true) })
   const tickets = rotateTicketKeys((keys) => workers.setTicketKeys(keys))
   const kept = keptSettings(config)
   const revoked = followRevokedIds(resolve(config.folder, registrationFiles.revoked), (sentence) =>
@@ -109,10 +108,17 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
       adoptTicketKeys: tickets.adopt,
     }))
   if (fleet) setFleetSource(() => fleet.state)
+  const automatic = openAutomaticCertificates({
+    log,
+    shared: fleet?.certificates,
+    setProofs: (proofs) => workers.setProofs(proofs),
+    onFirst: () => void reloader.reload(true),
+  })
   const workers = createWorkers({
     count: wanted,
     allowed: () => reloader.running.config.limits,
     limits: fleet?.limits ?? memoryLimits(),
+    hostWanted: (host) => automatic.named(host),
     refused: (target, reason) => registrar.register.refused(target, reason),
     log,
     order: () => ({
@@ -121,6 +127,7 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
       kept,
       ticketKeys: tickets.current().toString('base64'),
       targets: registrar.register.whole(),
+      proofs: automatic.proofs(),
       admin: admin?.url ?? '',
       sharedLimits: workers.wanted > 1 || fleet !== undefined,
     }),

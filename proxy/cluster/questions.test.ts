@@ -10,6 +10,7 @@ const answers: Answers = {
   },
   activate: async () => ({ endedTunnels: 2, closedRoutes: [] }),
   discard: () => ({}),
+  proofs: () => ({}),
   metrics: () => [],
   routes: () => [],
   targets: () => [],

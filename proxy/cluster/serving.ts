@@ -9,6 +9,7 @@ import { createRecentDecisions, type RecentDecisions } from '../observability/re
 import { type OpenListeners, openListeners } from '../request/accept/listeners.ts'
 import type { Exchange } from '../request/exchange.ts'
 import type { LimitStore } from '../request/policies/context.ts'
+import { tellUnknownNames } from '../tls/acme/unknown-names.ts'
 import type { CertificateStore } from '../tls/certificates.ts'
 import type { TargetSource } from '../upstreams/upstream.ts'
 import { openCertificates } from './certificates.ts'
@@ -27,6 +28,8 @@ export interface ServingSettings {
   readonly ticketKeys: Buffer
   /** Where leases come from. Without it there are fixed targets alone. */
   readonly targets?: TargetSource
+  /** A client asked for a host that may be given a certificate. */
+  wanted?(host: string): void
   /** Something went wrong that no client waits for. */
   onTrouble(sentence: string): void
 }
@@ -38,6 +41,7 @@ export interface Serving {
   /** Builds another configuration with the same listeners. Throws a BuildError, or one sentence of a certificate. */
   prepare(config: LoadedConfig): Promise<PreparedServing>
   setTicketKeys(keys: Buffer): void
+  setProofs: OpenListeners['setProofs']
   routes(): RouteSummary[]
   /** Those with something under way, or of which something went wrong. */
   targets(): TargetUse[]
@@ -88,6 +92,10 @@ export async function startServing(settings: ServingSettings): Promise<Serving> 
       trustedProxies: config.trustedProxies,
       certificates: parts.certificates,
       ticketKeys,
+      unknownName: tellUnknownNames(
+        () => gatehouse.config.tls.automatic?.onDemand?.hosts,
+        (host) => settings.wanted?.(host),
+      ),
       folder: config.folder,
       serve: gatehouse.serve,
       onClientError(listener, code, peer) {
@@ -126,6 +134,7 @@ export async function startServing(settings: ServingSettings): Promise<Serving> 
       listeners: open.listeners,
       prepare: (next) => prepare(next, whole),
       setTicketKeys: open.setTicketKeys,
+      setProofs: open.setProofs,
       routes: () => gatehouse.state.table.routes.map((route) => summariseRoute(route)),
       targets: () => usedTargets(gatehouse),
       recent,

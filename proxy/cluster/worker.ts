@@ -58,6 +58,10 @@ const answers: Answers = {
     prepared = undefined
     return {}
   },
+  proofs({ proofs }) {
+    serving?.setProofs(proofs)
+    return {}
+  },
   metrics: () => metricsJson(),
   routes: () => serving?.routes() ?? [],
   targets: () => serving?.targets() ?? [],
@@ -128,11 +132,13 @@ async function start(order: StartOrder): Promise<void> {
         own: () => ownAddresses(serving === undefined ? {} : portsOf(serving), order.admin),
         refused: (name, reason) => tell({ kind: 'refused', name, reason }),
       },
+      wanted: (host) => tell({ kind: 'wanted', host }),
       onTrouble: (sentence) => tell({ kind: 'trouble', sentence }),
     })
   } catch (error) {
     return giveUp(problemsOf(error))
   }
+  serving.setProofs(order.proofs)
   tell({ kind: 'ready', ports: portsOf(serving), closedRoutes: serving.gatehouse.closedRoutes() })
 }
 

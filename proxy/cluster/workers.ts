@@ -4,6 +4,7 @@ import type { ConfigProblem } from '../config/loaded.ts'
 import type { Logger } from '../observability/logger.ts'
 import type { MetricsJson } from '../observability/metrics.ts'
 import type { RecentDecision } from '../observability/recent-decisions.ts'
+import type { AlpnProof } from '../request/accept/alpn-proofs.ts'
 import type { LimitStore } from '../request/policies/context.ts'
 import type { TargetNews } from '../upstreams/leases/news.ts'
 import { createEndedCounts } from './ended-counts.ts'
@@ -29,6 +30,8 @@ export interface WorkersSettings {
   readonly limits: LimitStore
   /** A worker could not connect to a target. */
   refused(target: string, reason: string): void
+  /** A client asked for a host that no certificate has, and that may be given one. */
+  hostWanted(host: string): void
   readonly log: Logger
 }
 
@@ -87,6 +90,8 @@ export interface Workers {
   /** Puts a new one in the place of each, one after the other: with it comes the code that is there now. */
   replaceAll(): Promise<Replaced>
   setTicketKeys(keys: Buffer): void
+  /** Answers when all of them show these to an ACME authority. One that starts now finds them in its order. */
+  setProofs(proofs: readonly AlpnProof[]): Promise<void>
   tellTargets(news: TargetNews): void
   /** Answers when the last has ended. `deadline`: milliseconds that requests have. */
   stop(deadline: number): Promise<void>
@@ -103,7 +108,8 @@ const questionLimit = 2_000
 /** What all workers say at about the same time is one thing. */
 const sameFor = 10_000
 
-export function createWorkers({ count, allowed, order, limits, refused, log }: WorkersSettings): Workers {
+export function createWorkers(settings: WorkersSettings): Workers {
+  const { count, allowed, order, limits, refused, hostWanted, log } = settings
   const members = new Set<Member>()
   const pace = createRestartPace()
   const said = new Map<string, number>()
@@ -128,6 +134,7 @@ export function createWorkers({ count, allowed, order, limits, refused, log }: W
       ready: (ports, closedRoutes) => void welcome(member, { ports, closedRoutes }),
       trouble: (sentence) => say(sentence),
       refused,
+      wanted: hostWanted,
       missed: () => order().targets,
       exited: (how) => bury(member, how),
     })
@@ -344,6 +351,9 @@ export function createWorkers({ count, allowed, order, limits, refused, log }: W
     },
     setTicketKeys(keys) {
       for (const member of members) member.setTicketKeys(keys)
+    },
+    async setProofs(proofs) {
+      await answersOf([...members], 'proofs', { proofs })
     },
     async stop(deadline) {
       phase = 'stopping'

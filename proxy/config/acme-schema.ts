@@ -24,6 +24,12 @@ export const acme = z.strictObject({
     .describe(
       'Hosts that get a certificate. Default: those of the routes, as far as the authority can know them.',
     ),
+  challenge: z
+    .enum(['http-01', 'tls-alpn-01'])
+    .default('http-01')
+    .describe(
+      'What the authority looks at: a file on port 80, or (`tls-alpn-01`) a certificate on port 443, where 80 is closed.',
+    ),
   dns: z
     .strictObject({
       hook: z
@@ -33,7 +39,26 @@ export const acme = z.strictObject({
         ),
     })
     .optional()
-    .describe('Prove by DNS instead of HTTP. Needed for wildcards, and where port 80 is closed.'),
+    .describe(
+      'Prove by DNS instead of `challenge`. Needed for wildcards, and where neither port leads here.',
+    ),
+  onDemand: z
+    .strictObject({
+      hosts: z
+        .array(hostPattern)
+        .min(1)
+        .describe('Which names a client may ask for, such as `*.desk.example.com`. `*` is one label.'),
+      ask: z
+        .string()
+        .regex(/^https?:\/\/\S+$/, 'is not an address; write one such as http://127.0.0.1:3000/allowed')
+        .describe('Is asked `GET …?domain=name` before a certificate is ordered or renewed; 2xx is yes.'),
+      perMinute: z.int().min(1).max(1000).default(10).describe('New hosts within a minute, at most.'),
+      most: z.int().min(1).max(10_000).default(1000).describe('Hosts that are got this way, at most.'),
+    })
+    .optional()
+    .describe(
+      'Hosts that are in no route by their names: they get a certificate when a client asks for one.',
+    ),
   renewBefore: duration
     .optional()
     .describe('How long before its end a certificate is renewed. Default: when a third of its life is left.'),

@@ -11,6 +11,7 @@ export function warnOfUncoveredHosts(config: LoadedConfig, { certificates, show 
   if (certificates.length === 0) return []
   const names = new Set(certificates.flatMap((certificate) => certificate.names))
   for (const host of automaticHosts(config)) names.add(host)
+  for (const host of config.tls.automatic?.onDemand?.hosts ?? []) names.add(host)
   const told = new Set<string>()
   return config.routes.flatMap((route, index) => {
     if (!route.listeners?.some((name) => config.listeners[name]?.tls)) return []

@@ -8,12 +8,15 @@ import { readFleetKey } from './fleet-key.ts'
 import { type CountedBy, fleetLimits } from './fleet-limits.ts'
 import { createLeaseExchange } from './lease-exchange.ts'
 import { openRedis, type Redis } from './redis.ts'
+import { isCertificateNews, type SharedCertificates, shareCertificates } from './shared-certificates.ts'
 import { shareRevocations } from './shared-revocations.ts'
 import { shareTicketKeys } from './shared-ticket-keys.ts'
 
 /** What a proxy shares with the others, through Redis. Held by the primary; workers are told as without it. */
 export interface Fleet {
   readonly limits: LimitStore
+  /** Undefined where there is no key that hides those of certificates: then each proxy gets its own. */
+  readonly certificates: SharedCertificates | undefined
   /** What is wrong, a sentence each: Redis is away. */
   troubles(): string[]
   readonly state: FleetState
@@ -70,8 +73,10 @@ export async function openFleet(settings: FleetSettings): Promise<Fleet> {
 
   const share = (): number =>
     config.localShare === 'auto' ? 1 / (1 + (leases?.size ?? 0)) : config.localShare
-  const leases =
-    key && createLeaseExchange({ id: randomUUID(), prefix, redis, key, register, onTrouble: say })
+  const id = randomUUID()
+  const leases = key && createLeaseExchange({ id, prefix, redis, key, register, onTrouble: say })
+  const certificates =
+    key && shareCertificates({ id, prefix, redis, key, others: () => leases?.size ?? 0, onTrouble: say })
   const revocations = shareRevocations({ redis, prefix, own: revoked })
   const lookForTicketKeys = key && shareTicketKeys({ redis, prefix, key, adopt: adoptTicketKeys })
   let isRead = false
@@ -103,8 +108,12 @@ export async function openFleet(settings: FleetSettings): Promise<Fleet> {
     env,
     countScript,
     channel: `${prefix}news`,
-    heard: (message) => leases?.heard(message),
+    heard(message) {
+      if (isCertificateNews(message)) certificates?.heard(message)
+      else leases?.heard(message)
+    },
     changed(there) {
+      certificates?.changed(there)
       if (there) {
         if (isRead) log.info('Redis is back')
         leases?.back()
@@ -116,6 +125,7 @@ export async function openFleet(settings: FleetSettings): Promise<Fleet> {
   if (opened.there) plan(0)
 
   return {
+    certificates,
     limits: fleetLimits({ redis, prefix, share, counted: (by) => void counts[by]++ }),
     troubles: () => (opened.there ? [] : [`Redis is away (${opened.reason}): ${meanwhile(share())}`]),
     get state() {

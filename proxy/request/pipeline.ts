@@ -62,7 +62,7 @@ export async function serve(
     // match
     const found = state.table.match(facts)
     if (found.found === 'ambiguous') throw new GatehouseError('path_ambiguous')
-    if (found.found === 'nothing') return answerUnmatched(exchange, facts, state)
+    if (found.found === 'nothing') return await answerUnmatched(exchange, facts, state)
     const { route } = found
     facts.params = found.params
     exchange.matched = route

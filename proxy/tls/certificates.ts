@@ -32,6 +32,8 @@ export interface CertificateStore {
   optionsFor(serverName: string | undefined, use?: ContextUse): SecureContextOptions
   /** Whether a certificate names this host (lower case, no port; an IP address without brackets). */
   covers(host: string): boolean
+  /** Whether none that somebody issued names this host: one that was made here is believed by nobody. */
+  lacks(host: string): boolean
   list(): CertificateFacts[]
   /** Sentences about certificates that are served all the same: expired, not yet valid, nameless. */
   warnings(): string[]
@@ -69,6 +71,7 @@ export async function loadCertificates(settings: CertificateSettings): Promise<C
     optionsFor: (serverName, use = plainUse) =>
       contextOptions(find(shelf, serverName).pairs, minVersion, use),
     covers: (host) => lookUp(shelf, host) !== undefined,
+    lacks: (host) => settings.certificates.length === 0 || lookUp(shelf, host.toLowerCase()) === undefined,
     list: () =>
       shelf.pairs.map(({ file, subject, names, serial, notAfter }) => ({
         file,

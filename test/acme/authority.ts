@@ -8,13 +8,15 @@ import { pathOf } from '../harness/parts.ts'
 import { onEnd, type Teardown } from '../harness/teardown.ts'
 import { tempFolder } from '../harness/temp-folder.ts'
 
-/** A real ACME authority: Debian's Caddy, which looks for proofs on port 80 of the hosts that it was told of. */
+/** A real ACME authority: Debian's Caddy, which looks for proofs on ports 80 and 443 of the hosts that it was told of. */
 export interface TestAuthority {
   /** Address of its directory. */
   readonly directory: string
   /** PEM of what it signs with, and a file of it. */
   readonly root: string
   readonly rootFile: string
+  /** How many certificates it was asked to sign so far. */
+  orders(): Promise<number>
   stop(): Promise<void>
 }
 
@@ -43,6 +45,10 @@ export async function startAuthority(
 }
 https://127.0.0.1:${port} {
   tls internal
+  log {
+    output file ${folder}/access.log
+    format json
+  }
   acme_server {
     lifetime 6h
   }
@@ -73,5 +79,15 @@ https://127.0.0.1:${port} {
     },
     { timeout: 30_000 },
   )
-  return { directory, root: await readFile(rootFile, 'utf8'), rootFile, stop }
+  async function orders(): Promise<number> {
+    const text = await readFile(join(folder, 'access.log'), 'utf8').catch(() => '')
+    const lines = text.split('\n').filter((line) => line !== '')
+    return lines.filter((line) => JSON.parse(line).request.uri.endsWith('/finalize')).length
+  }
+  return { directory, root: await readFile(rootFile, 'utf8'), rootFile, orders, stop }
+}
+
+/** One of the loopback range, where this process alone may listen on any port. */
+export function addressOfTest(): string {
+  return `127.${80 + (process.pid % 100)}.${(process.pid >> 7) % 250}.80`
 }

@@ -11,7 +11,7 @@ import { request } from '../harness/request.ts'
 import { tempFolder } from '../harness/temp-folder.ts'
 import { startUpstream } from '../harness/upstream.ts'
 import { type Serving, startServing } from '../system/command.ts'
-import { startAuthority, type TestAuthority } from './authority.ts'
+import { addressOfTest, startAuthority, type TestAuthority } from './authority.ts'
 
 /**
  * Certificates from order to renewal, by a real authority. It fetches proofs from port 80, which the test has on an
@@ -19,10 +19,6 @@ import { startAuthority, type TestAuthority } from './authority.ts'
  */
 const parts = needs('caddy', 'netns')
 const long = 60_000
-
-function addressOfTest(): string {
-  return `127.${80 + (process.pid % 100)}.${(process.pid >> 7) % 250}.80`
-}
 
 function tableFor(
   authority: Pick<TestAuthority, 'directory' | 'rootFile'>,

@@ -192,6 +192,22 @@ describe('a plain listener with a folder for certbot', async () => {
     })
 })
 
+// Whoever asked for a challenge before the first order ended the worker: a rejection that nobody awaited.
+test('a folder for challenges that is not there costs an answer, and not the process', async () => {
+  const proxy = await startProxy(
+    t,
+    `
+    listeners: { http: { port: 0, address: 127.0.0.1, acmeWebroot: not-made-yet } }
+    routes: []
+    `,
+  )
+  for (let round = 0; round < 2; round++) {
+    const reply = await request(proxy.url('http'), { target: '/.well-known/acme-challenge/token-1' })
+    assert.equal(reply.status, 500)
+    assert.doesNotMatch(reply.text, /not-made-yet/)
+  }
+})
+
 describe('curl, which trusts nobody', needs('curl'), async () => {
   const folder = await tempFolder(t)
   const proxy = await startProxy(

@@ -19,6 +19,8 @@ export interface ListenerSettings {
   certificates?: CertificateStore
   /** 48 bytes that all workers share. Without them a session resumes only on the worker that began it. */
   ticketKeys?: Buffer
+  /** Told of names that clients ask for and no certificate has. */
+  unknownName?: (name: string) => void
   /** Absolute; relative paths of client authorities start here. */
   folder: string
   /** Gets every request and every handshake for a tunnel. Must not throw. */
@@ -43,7 +45,7 @@ export async function buildPart(
   settings: ListenerSettings,
   shared: { registry: ConnectionRegistry; trust: Trust },
 ): Promise<ListenerPart> {
-  const { limits, serve, certificates, ticketKeys, folder, onClientError } = settings
+  const { limits, serve, certificates, ticketKeys, unknownName, folder, onClientError } = settings
   const secure = config.tls ?? name === 'https'
   const listener: Listener = { name, secure, config, port: config.port }
   const clientError = (code: string, peer: string): void => onClientError?.(name, code, peer)
@@ -57,10 +59,14 @@ export async function buildPart(
     return { acceptance, door, http1 }
   }
   const http2 = createHttp2(acceptance, serve)
-  const tls = createTlsServer(acceptance, { certificates, clientCa, ticketKeys }, (connection, socket) => {
-    if (connection.tls?.alpn === 'h2') http2.take(connection, socket)
-    else http1.take(connection, socket)
-  })
+  const tls = createTlsServer(
+    acceptance,
+    { certificates, clientCa, ticketKeys, unknownName },
+    (connection, socket) => {
+      if (connection.tls?.alpn === 'h2') http2.take(connection, socket)
+      else http1.take(connection, socket)
+    },
+  )
   return { acceptance, door: createDoor(acceptance, shared, tls.take), http1, http2, tls }
 }
 

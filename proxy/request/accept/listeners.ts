@@ -1,5 +1,6 @@
 import { type Network, parseNetwork } from '../../address.ts'
 import type { CertificateStore } from '../../tls/certificates.ts'
+import type { AlpnProof } from './alpn-proofs.ts'
 import { bind } from './bind.ts'
 import type { Limits } from './connection.ts'
 import { type ConnectionCount, createConnectionRegistry } from './connection-registry.ts'
@@ -24,6 +25,8 @@ export interface OpenListeners {
   /** For handshakes from now on. Reads client authorities again; throws, and changes nothing, if that fails. */
   setCertificates(certificates: CertificateStore): Promise<void>
   setTicketKeys(keys: Buffer): void
+  /** What an ACME authority may ask any of them for. */
+  setProofs(proofs: readonly AlpnProof[]): void
   /** Connections that are open keep the limits that Node has already read for them. */
   update(settings: { limits: Limits; trustedProxies: readonly string[] }): void
   /**
@@ -78,6 +81,9 @@ export async function openListeners(settings: ListenerSettings): Promise<OpenLis
     },
     setTicketKeys(keys) {
       for (const part of parts) part.tls?.setTicketKeys(keys)
+    },
+    setProofs(proofs) {
+      for (const part of parts) part.tls?.setProofs(proofs)
     },
     update({ limits, trustedProxies }) {
       const networks: Network[] = trustedProxies.map(parseNetwork)

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { createServer, type Server, type TLSSocket } from 'node:tls'
 import type { CertificateStore } from '../../tls/certificates.ts'
 import type { ContextUse } from '../../tls/secure-context.ts'
+import { type AlpnProof, createAlpnProofs } from './alpn-proofs.ts'
 import type { Acceptance, Connection } from './connection.ts'
 import { readConnectionTls } from './connection-tls.ts'
 
@@ -12,12 +13,16 @@ export interface TlsServer {
   /** For handshakes from now on. `clientCa`: PEM of the authorities of client certificates. */
   setCertificates(certificates: CertificateStore, clientCa: string | undefined): void
   setTicketKeys(keys: Buffer): void
+  /** What an ACME authority may ask for. */
+  setProofs(proofs: readonly AlpnProof[]): void
 }
 
 export interface TlsSettings {
   certificates: CertificateStore
   clientCa: string | undefined
   ticketKeys: Buffer | undefined
+  /** Of a client that asked for a name which no certificate has. */
+  unknownName?: (name: string) => void
 }
 
 export function createTlsServer(
@@ -26,6 +31,7 @@ export function createTlsServer(
   ready: (connection: Connection, socket: TLSSocket) => void,
 ): TlsServer {
   const { name, config } = acceptance.listener
+  const { unknownName } = settings
   let { certificates, ticketKeys } = settings
   let use = useOf(name, settings.clientCa)
   /** Node tells of the TLS socket alone, so the connection under it is found by its two ends. */
@@ -42,6 +48,7 @@ export function createTlsServer(
       SNICallback: (serverName, done) => {
         // A throw in here once ended processes (CVE-2026-21637), and no name is worth that.
         try {
+          if (unknownName !== undefined && certificates.lacks(serverName)) unknownName(serverName)
           done(null, certificates.contextFor(serverName, use))
         } catch {
           done(null, undefined)
@@ -65,6 +72,9 @@ export function createTlsServer(
     connection?.socket.destroy()
   })
 
+  const proofs = createAlpnProofs(acceptance.limits.headTimeout)
+  const shakeHands = ({ socket }: Connection): void => void server.emit('connection', socket)
+
   return {
     take(connection) {
       const ends = endsOf(connection.socket)
@@ -72,7 +82,8 @@ export function createTlsServer(
       connection.socket.once('close', () => {
         if (arriving.get(ends) === connection) arriving.delete(ends)
       })
-      server.emit('connection', connection.socket)
+      if (proofs.isPending) proofs.sort(connection.socket, () => shakeHands(connection))
+      else shakeHands(connection)
     },
     setCertificates(store, clientCa) {
       certificates = store
@@ -84,6 +95,7 @@ export function createTlsServer(
       ticketKeys = keys
       server.setTicketKeys(keys)
     },
+    setProofs: proofs.set,
   }
 }
 

@@ -22,9 +22,12 @@ export interface IssuedPair {
 
 export type Prove = (proof: Proof) => Promise<() => Promise<void>>
 
-/** What has to be seen for a name: at a path of its host over HTTP, or in a TXT record of `_acme-challenge.` of it. */
+/**
+ * What has to be seen for a name: at a path of its host over HTTP, in a certificate that its host shows, or in a TXT
+ * record of `_acme-challenge.` of it.
+ */
 export interface Proof {
-  readonly kind: 'http-01' | 'dns-01'
+  readonly kind: 'http-01' | 'tls-alpn-01' | 'dns-01'
   readonly host: string
   readonly token: string
   readonly content: string
@@ -39,6 +42,14 @@ export interface AuthoritySettings {
   /** Absolute: accounts are kept here. */
   readonly folder: string
   readonly proofs: readonly Proof['kind'][]
+}
+
+/** The certificate, with its key, that proves by TLS (RFC 8737 §3). PEM. */
+export async function proofCertificate({ host, content }: Proof): Promise<string> {
+  const key = await acme.crypto.createPrivateEcdsaKey()
+  const authorization = { identifier: { type: 'dns', value: host } } as acme.Authorization
+  const [, cert] = await acme.crypto.createAlpnCertificate(authorization, content, key)
+  return `${key}\n${cert}`
 }
 
 export function openAuthority({ directory, email, ca, folder, proofs }: AuthoritySettings): Authority {

@@ -24,6 +24,9 @@ export class AcmeFault extends Error {
     if (response?.status === 429) return new AcmeFault('rateLimited', message, retryAfter)
     if (code !== undefined || /timeout|ECONN|ENOTFOUND|EAI_AGAIN|certificate/i.test(message))
       return new AcmeFault('unreachable', `the authority cannot be asked: ${message}`, retryAfter)
+    // What the library makes of a request that had no answer at all in its time.
+    if (error instanceof TypeError && /reading 'config'/.test(message))
+      return new AcmeFault('unreachable', 'the authority did not answer in time')
     if (/hook/.test(message)) return new AcmeFault('hook', message)
     return new AcmeFault('unknown', detailOf(message, undefined), retryAfter)
   }
@@ -43,7 +46,7 @@ interface Answered {
 
 const mends: Readonly<Record<string, string>> = {
   connection:
-    'the authority could not connect to this host: open port 80 (or the port that leads to the `http` listener) in every firewall on the way, or prove by `dns`',
+    'the authority could not connect to this host: open port 80 (443 with `challenge: tls-alpn-01`), or the port that leads to the listener, in every firewall on the way, or prove by `dns`',
   dns: 'the name does not lead here: point its A and AAAA records at this machine',
   unauthorized:
     'the authority reached something else than this proxy: does the name lead here over IPv6 as well, and does port 80 lead to the `http` listener?',
@@ -61,7 +64,7 @@ const mends: Readonly<Record<string, string>> = {
   serverInternal: 'something is wrong at the authority; it will be asked again',
   unreachable:
     'is the address of the directory right, may this machine connect to it, and does it need `ca`?',
-  hook: 'call the program by hand, as in docs/recipes, and see what it says',
+  hook: 'call the program by hand, as in docs/certificates.md, and see what it says',
 }
 
 function secondsOf(text: string | undefined): number | undefined {

@@ -28,8 +28,13 @@ export async function listIssued(storage: string): Promise<Issued[]> {
   return issued
 }
 
-export async function keepIssued(storage: string, host: string, { cert, key }: IssuedPair): Promise<void> {
-  await replaceFile(issuedFileOf(storage, host), `${key.trimEnd()}\n${cert.trimEnd()}\n`, 0o600)
+/** As it stands in its file: the key, then the certificate and what leads to the root. */
+export function pemOf({ cert, key }: IssuedPair): string {
+  return `${key.trimEnd()}\n${cert.trimEnd()}\n`
+}
+
+export async function keepIssued(storage: string, host: string, pem: string): Promise<void> {
+  await replaceFile(issuedFileOf(storage, host), pem, 0o600)
 }
 
 export function issuedFileOf(storage: string, host: string): string {
