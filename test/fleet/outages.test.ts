@@ -127,6 +127,31 @@ suite('a fleet whose Redis', { concurrency: false }, () => {
   })
 })
 
+test('a Redis that comes back empty makes nobody read again what it knows', needs('redis'), async (t) => {
+  const redis = await startRedis(t)
+  const fleet = await startFleet(t, { redis: `{ address: "${redis.address}" }`, proxies: 2 })
+  const [first, second] = fleet.proxies as [Member, Member]
+  const upstream = await startUpstream(t)
+  await fleet.announce(first, 'photos', upstream.url).heard
+  await eventually(() => isServed(second), patient)
+  const listsRead = async (): Promise<number> =>
+    Number(/cmdstat_hgetall:calls=(\d+)/.exec(await redis.cli('INFO', 'commandstats'))?.[1] ?? 0)
+  const before = await listsRead()
+  await redis.cli('FLUSHALL')
+  await eventually(async () => {
+    const keys = (await redis.cli('KEYS', 'gatehouse:leases:*')).split('\n')
+    assert.equal(keys.filter((key) => key !== '').length, 2)
+    return true
+  }, patient)
+  // With the next beats each hears the number of the other.
+  const published = async (): Promise<number> =>
+    Number(/cmdstat_publish:calls=(\d+)/.exec(await redis.cli('INFO', 'commandstats'))?.[1] ?? 0)
+  const beats = await published()
+  await eventually(async () => (await published()) >= beats + 4, patient)
+  assert.equal(await listsRead(), before)
+  assert.equal(await isServed(second), true)
+})
+
 const slowly = `
   - { name: photos, match: { path: /photos }, to: photos }
   - { name: few, match: { path: /few }, policies: { rateLimit: { limit: 100, per: 5m, by: "header:x-client" } }, to: photos }`
