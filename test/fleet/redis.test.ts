@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { eventually } from '../harness/eventually.ts'
 import { needs } from '../harness/parts.ts'
@@ -35,6 +37,20 @@ test('what is announced to one proxy is served by all, until it leaves', withRed
   for (const proxy of proxies)
     await eventually(async () => (await statusOf(proxy, '/photos')) === 503, patient)
   assert.equal(await redis.cli('HLEN', `gatehouse:leases:${there?.lease?.via}`), '1')
+})
+
+test('a proxy that starts knows what the others hold before it serves', withRedis, async (t) => {
+  const redis = await startRedis(t)
+  const fleet = await startFleet(t, { redis: `{ address: "${redis.address}" }`, proxies: 2 })
+  const [first, second] = fleet.proxies as [Member, Member]
+  const upstream = await startUpstream(t)
+  await fleet.announce(first, 'photos', upstream.url).heard
+  await eventually(async () => (await statusOf(second, '/photos')) === 200, patient)
+  await second.process.stop('SIGKILL')
+  // Not from what it remembers.
+  await rm(join(second.folder, 'data/leases.json'), { force: true })
+  await second.start()
+  assert.equal(await statusOf(second, '/photos'), 200)
 })
 
 test('a limit of 100 is 100 over three proxies', withRedis, async (t) => {
