@@ -3,9 +3,8 @@ import type { MetricsJson } from '../observability/metrics.ts'
 import type { LimitStore } from '../request/policies/context.ts'
 import type { TargetNews } from '../upstreams/leases/news.ts'
 import type { Forked } from './fork.ts'
-import type { ClosedRoute, Ports, StartOrder, ToPrimary, ToWorker } from './messages.ts'
+import type { ClosedRoute, Patience, Ports, StartOrder, ToPrimary, ToWorker } from './messages.ts'
 import { type Asker, createAsker } from './questions.ts'
-import type { Patience } from './serving.ts'
 import { countFor } from './shared-limits.ts'
 
 /** One worker as the primary knows it. */

@@ -6,7 +6,6 @@ import type { RecentDecision } from '../observability/recent-decisions.ts'
 import type { AlpnProof } from '../request/accept/alpn-proofs.ts'
 import type { TargetNews } from '../upstreams/leases/news.ts'
 import type { KeptSettings } from './kept-settings.ts'
-import type { Patience } from './serving.ts'
 
 /**
  * Everything that the primary and a worker say to each other. All of it is plain data: each side reads the same
@@ -85,6 +84,12 @@ export interface Questions {
   decisions: { ask: { client?: string; most: number }; answer: readonly RecentDecision[] }
   /** Take nothing new, let what is under way end within that time, and then end. */
   stop: { ask: Patience; answer: Nothing }
+}
+/** What has how long to end, in milliseconds. */
+export interface Patience {
+  readonly requests: number
+  /** Tunnels and event streams: of a worker whose place another has taken. 0: they end at once. */
+  readonly tunnels: number
 }
 export interface Activated {
   /** How many tunnels ended with their routes. */

@@ -26,8 +26,9 @@ import { ownAddresses } from './own-addresses.ts'
 import { type Condition, readinessOf } from './readiness.ts'
 import { openRegistrar } from './registrar.ts'
 import { createReloader, type Revision } from './reloader.ts'
+import type { Replaced } from './rota.ts'
 import { version } from './version.ts'
-import { createWorkers, type Replaced } from './workers.ts'
+import { createWorkers } from './workers.ts'
 
 export interface PrimarySettings extends Revision {
   readonly env: NodeJS.ProcessEnv

@@ -14,7 +14,7 @@ import type { CertificateStore } from '../tls/certificates.ts'
 import type { TargetSource } from '../upstreams/upstream.ts'
 import { openCertificates } from './certificates.ts'
 import { createClientErrors } from './client-errors.ts'
-import type { Activated, Ports } from './messages.ts'
+import type { Activated, Patience, Ports } from './messages.ts'
 import { metricSources } from './metric-sources.ts'
 import { observeExchanges } from './observer.ts'
 import { endOldTunnels } from './old-tunnels.ts'
@@ -52,13 +52,6 @@ export interface Serving {
    * less time than was said before.
    */
   stop(patience: Patience): Promise<void>
-}
-
-/** What has how long to end, in milliseconds. */
-export interface Patience {
-  readonly requests: number
-  /** Tunnels and event streams: of a worker whose place another has taken. 0: they end at once. */
-  readonly tunnels: number
 }
 
 export interface PreparedServing {

@@ -10,15 +10,10 @@ import type { TargetNews } from '../upstreams/leases/news.ts'
 import { createEndedCounts } from './ended-counts.ts'
 import { forkWorker } from './fork.ts'
 import { createMember, type Member } from './member.ts'
-import {
-  type Activated,
-  beatEvery,
-  type ClosedRoute,
-  type Ports,
-  type Questions,
-  type StartOrder,
-} from './messages.ts'
+import { type WorkerLimits, watchMembers } from './member-watch.ts'
+import type { Activated, ClosedRoute, Ports, Questions, StartOrder } from './messages.ts'
 import { createRestartPace } from './restart-pace.ts'
+import { createRota, type Replaced } from './rota.ts'
 
 export interface WorkersSettings {
   readonly count: number
@@ -34,19 +29,6 @@ export interface WorkersSettings {
   hostWanted(host: string): void
   readonly log: Logger
 }
-
-/** Bytes and milliseconds; 0 is no limit. */
-export interface WorkerLimits {
-  readonly memory: number
-  readonly stall: number
-  readonly drain: number
-  readonly stop: number
-}
-
-/** What became of a change of workers. */
-export type Replaced =
-  | { readonly outcome: 'replaced'; readonly workers: number }
-  | { readonly outcome: 'failed'; readonly reason: string }
 
 /** One of them, as the admin listener shows it. */
 export interface WorkerReport {
@@ -116,8 +98,13 @@ export function createWorkers(settings: WorkersSettings): Workers {
   const ended = createEndedCounts()
   /** Who waits for a worker that is to take the place of another. */
   const hires = new Map<Member, (fault: string | undefined) => void>()
-  let wanted = count
-  let changes: Promise<unknown> = Promise.resolve()
+  const rota = createRota({ count, serving: () => serving(), hire, allowed, log })
+  const unwatch = watchMembers({
+    members: () => members,
+    allowed,
+    outgrown: (member) => void rota.replace(member),
+    log,
+  })
   let phase: 'first start' | 'serving' | 'stopping' = 'first start'
   let firstStart: PromiseWithResolvers<Awaited<ReturnType<Workers['start']>>> | undefined
 
@@ -156,7 +143,7 @@ export function createWorkers(settings: WorkersSettings): Workers {
     if (!(await followed(member))) return
     member.state = 'ready'
     if (phase === 'serving') log.info('a worker is ready', { pid: member.pid })
-    if (firstStart && serving().length === wanted) firstStart.resolve(told)
+    if (firstStart && serving().length === rota.wanted) firstStart.resolve(told)
     answerHire(member, undefined)
   }
 
@@ -188,7 +175,7 @@ export function createWorkers(settings: WorkersSettings): Workers {
     const wait = pace.next(Date.now() - member.startedAt)
     log.error('a worker has ended and is replaced', { pid: member.pid, how, afterMs: wait })
     setTimeout(() => {
-      if (active().length < wanted) fork()
+      if (active().length < rota.wanted) fork()
     }, wait)
   }
 
@@ -196,72 +183,6 @@ export function createWorkers(settings: WorkersSettings): Workers {
   function hire(): Promise<string | undefined> {
     return new Promise((resolve) => fork(resolve))
   }
-
-  /** It gets nothing new, and ends when what it has has ended. */
-  function retire(member: Member): void {
-    member.state = 'retiring'
-    const { stop, drain } = allowed()
-    void member.count(questionLimit).then(() => member.stop({ requests: stop, tunnels: drain }))
-  }
-
-  async function replace(member: Member): Promise<string | undefined> {
-    if (member.state !== 'ready' || !members.has(member)) return undefined
-    const fault = await hire()
-    if (fault === undefined) retire(member)
-    return fault
-  }
-
-  async function replaceEach(old: readonly Member[]): Promise<Replaced> {
-    for (const member of old) {
-      const fault = await replace(member)
-      if (fault === undefined) continue
-      log.error('a new worker cannot serve; those before stay', { reason: fault })
-      return { outcome: 'failed', reason: fault }
-    }
-    return { outcome: 'replaced', workers: old.length }
-  }
-
-  async function resizeTo(next: number): Promise<Replaced> {
-    // One worker alone counts limits for itself, and must not go on to when there are more.
-    const alone = wanted === 1 && next > 1 ? serving() : []
-    const before = wanted
-    wanted = next
-    for (let more = next - serving().length; more > 0; more--) {
-      const fault = await hire()
-      if (fault === undefined) continue
-      wanted = before
-      log.error('a new worker cannot serve; there are no more than before', { reason: fault })
-      return { outcome: 'failed', reason: fault }
-    }
-    const became = await replaceEach(alone)
-    for (const member of serving().slice(next)) retire(member)
-    return became.outcome === 'failed' ? became : { outcome: 'replaced', workers: next }
-  }
-
-  /** One after the other: two at once would replace what the other has just brought. */
-  function inTurn<T>(change: () => Promise<T>): Promise<T> {
-    const turn = changes.then(change)
-    changes = turn.catch(() => undefined)
-    return turn
-  }
-
-  const watch = setInterval(() => {
-    const { memory, stall } = allowed()
-    for (const member of members) {
-      if (member.state === 'starting') continue
-      member.expectBeat()
-      // Counted in turns of this loop, so that a machine that slept blames nobody.
-      if (stall > 0 && member.silence * beatEvery > stall + beatEvery) {
-        log.error('a worker does not answer and is ended', { pid: member.pid, afterMs: stall })
-        member.kill()
-      } else if (memory > 0 && member.memory > memory && member.state === 'ready' && !outgrown.has(member)) {
-        outgrown.add(member)
-        log.error('a worker holds too much memory and is replaced', { pid: member.pid, bytes: member.memory })
-        void inTurn(() => replaceEach([member]))
-      }
-    }
-  }, beatEvery).unref()
-  const outgrown = new WeakSet<Member>()
 
   function say(sentence: string): void {
     const now = Date.now()
@@ -279,7 +200,7 @@ export function createWorkers(settings: WorkersSettings): Workers {
   return {
     async start() {
       firstStart = Promise.withResolvers()
-      for (let i = 0; i < wanted; i++) fork()
+      for (let i = 0; i < rota.wanted; i++) fork()
       const told = await firstStart.promise
       firstStart = undefined
       phase = 'serving'
@@ -327,10 +248,10 @@ export function createWorkers(settings: WorkersSettings): Workers {
     list: () =>
       Array.from(members, ({ pid, state, startedAt, memory }) => ({ pid, state, startedAt, memory })),
     get wanted() {
-      return wanted
+      return rota.wanted
     },
-    resize: (next) => inTurn(() => resizeTo(next)),
-    replaceAll: () => inTurn(() => replaceEach(serving())),
+    resize: rota.resize,
+    replaceAll: rota.replaceAll,
     routes: () => Promise.any(serving().map((member) => member.ask('routes', {}, questionLimit))),
     targets: async () => (await answersOf(serving(), 'targets', {})).flat(),
     async tunnels() {
@@ -357,7 +278,7 @@ export function createWorkers(settings: WorkersSettings): Workers {
     },
     async stop(deadline) {
       phase = 'stopping'
-      clearInterval(watch)
+      unwatch()
       await Promise.all([...members].map((member) => member.stop({ requests: deadline, tunnels: 0 })))
     },
     kill() {

@@ -91,7 +91,7 @@ export const upstream = z
       .max(1, 'is above 1')
       .default(0.2)
       .describe(
-        'So many exchanges may be repeated on another target after one failed them, per exchange; ten at first. What never reached a target is always tried elsewhere.',
+        'So many exchanges may be repeated on another target after one failed them, per exchange; a hundred at first. What never reached a target is always tried elsewhere.',
       ),
     networks: z
       .array(network)

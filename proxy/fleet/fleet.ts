@@ -62,6 +62,8 @@ export async function openFleet(settings: FleetSettings): Promise<Fleet> {
   const key = readFleetKey(folder)
   let timer: NodeJS.Timeout | undefined
   let closed = false
+  /** Nobody is told of leases before there is a register to take them up. */
+  let begun = false
   const redis = (): Redis => opened
   const started = Promise.withResolvers<void>()
 
@@ -97,7 +99,7 @@ export async function openFleet(settings: FleetSettings): Promise<Fleet> {
 
   function plan(after: number): void {
     clearTimeout(timer)
-    if (closed) return
+    if (closed || !begun) return
     timer = setTimeout(() => void beat().finally(() => plan(beatEvery * (0.9 + 0.2 * Math.random()))), after)
     timer.unref()
   }
@@ -121,9 +123,6 @@ export async function openFleet(settings: FleetSettings): Promise<Fleet> {
       } else log.error(`Redis is away: ${opened.reason}; ${meanwhile(share())}`)
     },
   })
-  // It may have been there before anybody could hear of it.
-  if (opened.there) plan(0)
-
   return {
     certificates,
     limits: fleetLimits({ redis, prefix, share, counted: (by) => void counts[by]++ }),
@@ -134,6 +133,8 @@ export async function openFleet(settings: FleetSettings): Promise<Fleet> {
     happened: (event) => leases?.happened(event),
     isRevoked: revocations.has,
     async start() {
+      begun = true
+      if (opened.there) plan(0)
       const limit = new Promise<void>((resolve) => setTimeout(resolve, startLimit))
       await Promise.race([started.promise, limit])
       if (!isRead) log.error(`Redis is not reached: ${opened.reason}; ${meanwhile(share())}`)

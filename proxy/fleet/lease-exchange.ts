@@ -56,8 +56,14 @@ export function createLeaseExchange(settings: LeaseExchangeSettings): LeaseExcha
   })
 
   /** One after the other: an old word must not be taken up after a new one. */
-  function enqueue(work: () => unknown): void {
-    queue = queue.then(work).catch((error: Error) => onTrouble(`leases of other proxies: ${error.message}`))
+  function enqueue(work: () => unknown): Promise<void> {
+    const done = queue.then(work).then(() => undefined)
+    queue = done.catch((error: Error) => onTrouble(`leases of other proxies: ${error.message}`))
+    return done
+  }
+
+  function apply(work: () => void): void {
+    enqueue(work).catch(() => {})
   }
 
   const peers = createPeers({
@@ -74,11 +80,11 @@ export function createLeaseExchange(settings: LeaseExchangeSettings): LeaseExcha
         for (const lease of put) if (register().get(nameOf(lease))?.via === via) list.drop(nameOf(lease))
       }),
     left: (name, at) =>
-      enqueue(() => {
+      apply(() => {
         const lease = register().get(name)
         if (lease && lease.saidAt <= at) register().release(name, 'it said goodbye to another proxy')
       }),
-    lost: (via) => enqueue(() => register().orphan(via)),
+    lost: (via) => apply(() => register().orphan(via)),
     unsealed: tellUnsealed,
   })
 

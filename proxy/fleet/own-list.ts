@@ -84,8 +84,8 @@ export function createOwnList({ id, key, redis, publish }: OwnListSettings): Own
   }
 
   async function beat(): Promise<void> {
-    const there = Number(await redis().call('HGET', key, sequenceField))
-    if (!isWhole || there !== sequence) {
+    const there = await redis().call('HGET', key, sequenceField)
+    if (!isWhole || there !== String(sequence)) {
       await redis().call('DEL', key)
       // Its number stays: who knew the list knows it still, and three hundred need not read it again.
       await write([...held], sequence)

@@ -26,7 +26,7 @@ export interface PeersSettings {
     put: readonly (Lease & { via: string })[]
     gone: readonly string[]
     whole: boolean
-  }): void
+  }): Promise<void>
   left(name: string, at: number): void
   lost(id: string): void
   /** A record that no proxy of this fleet can have written. */
@@ -65,13 +65,20 @@ export function createPeers(settings: PeersSettings): Peers {
     })
   }
 
+  /** What could not be taken up is not known, and is read again with the next beat. */
+  function takeUp(peer: Peer, taken: Promise<void>): void {
+    taken.catch(() => {
+      peer.sequence = undefined
+    })
+  }
+
   async function readList(id: string, peer: Peer): Promise<void> {
     const list = listOf(await redis().call('HGETALL', keyOf(id)))
     const { [sequenceField]: sequence, ...records } = list
     // It is being written, or has gone with its Redis: its proxy will write it, and say so.
     if (sequence === undefined) return
     peer.sequence = Number(sequence)
-    told({ via: id, put: readAll(id, records), gone: [], whole: true })
+    takeUp(peer, told({ via: id, put: readAll(id, records), gone: [], whole: true }))
   }
 
   function catchUp(id: string, peer: Peer): void {
@@ -94,7 +101,7 @@ export function createPeers(settings: PeersSettings): Peers {
         for (const [name, at] of Object.entries(news.left)) left(name, Number(at))
         if (sequence === (peer.sequence ?? Number.NaN) + 1 && peer.reading === undefined) {
           peer.sequence = sequence
-          return told({ via: id, put: readAll(id, news.put), gone: news.gone, whole: false })
+          return takeUp(peer, told({ via: id, put: readAll(id, news.put), gone: news.gone, whole: false }))
         }
       }
       if (sequence !== peer.sequence) catchUp(id, peer)

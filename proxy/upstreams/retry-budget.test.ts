@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createRetryBudget } from './retry-budget.ts'
 
-test('ten repeats are there at first, and then one for every five exchanges', () => {
+test('a hundred repeats are there at first, and then one for every five exchanges', () => {
   const budget = createRetryBudget(0.2)
-  for (let at = 0; at < 10; at++) assert.equal(budget.spend(), true)
+  for (let at = 0; at < 100; at++) assert.equal(budget.spend(), true)
   assert.equal(budget.spend(), false)
   for (let at = 0; at < 5; at++) budget.earn()
   assert.deepEqual([budget.spend(), budget.spend()], [true, false])

@@ -10,14 +10,12 @@ export interface RetryBudget {
   spend(): boolean
 }
 
-/** What is there at first, so that the rare failure of a quiet upstream is always made good. */
-const atFirst = 10
-/** What may be saved up: a burst of failures is no reason to hold back. */
+/** What may be saved up, and is there at first: a target that crashes fails all that it had at one moment. */
 const most = 100
 
 /** `share`: so many repeats for each exchange, from 0 to 1. */
 export function createRetryBudget(share: number): RetryBudget {
-  let left = share === 0 ? 0 : atFirst
+  let left = share === 0 ? 0 : most
   return {
     earn() {
       if (left < most) left = Math.min(most, left + share)

@@ -12,7 +12,10 @@ for (const [what, redis, targets, duration] of [
   ['three proxies of two workers, 200 targets and Redis', true, 200, 12_000],
   ['one proxy of one worker without Redis', false, 100, 8_000],
 ] as const)
-  test(`${what}: whatever breaks, no request that could be served is lost`, needs('redis'), async (t) => {
+  test(`${what}: whatever breaks, no request that could be served is lost`, {
+    ...needs('redis'),
+    timeout: 300_000,
+  }, async (t) => {
     const timeline: string[] = []
     const outcome = await runChaos(t, {
       seed,

@@ -94,9 +94,13 @@ function killProxy({ proxies, downtimes, say }: World, random: Random): Promise<
 
 function killWorker({ proxies, downtimes, say }: World, random: Random): Promise<void> {
   const at = random.below(proxies.length)
+  const proxy = proxies[at] as Member
   return once(`proxy ${at}`, async () => {
-    const pid = random.pick(childrenOf((proxies[at] as Member).process.child.pid as number))
-    if (pid === undefined) return
+    // The last one that serves has nobody to leave its requests to.
+    const { reasons } = await proxy.readiness()
+    const pids = childrenOf(proxy.process.child.pid as number)
+    if (pids.length < 2 || reasons.some((reason) => reason.includes('worker'))) return
+    const pid = random.pick(pids)
     say(`a worker of proxy ${at} is killed`)
     const back = downtimes.begin(`proxy ${at}`)
     process.kill(pid, 'SIGKILL')

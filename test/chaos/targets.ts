@@ -20,8 +20,8 @@ export interface VictimSettings {
 }
 
 /** Milliseconds. */
-export const ttl = 6_000
-const beatEvery = 2_000
+const ttl = 10_000
+const beatEvery = 2_500
 
 /** It keeps its address when it comes back, as a service with a fixed port does. */
 export function createVictim({ pool, id, admin, token }: VictimSettings): Victim {

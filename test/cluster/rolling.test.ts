@@ -13,6 +13,8 @@ import { type Served, served } from './served.ts'
 
 /** Workers come and go under load, and nobody notices. */
 
+/** Workers start one after the other, on a machine that may be busy. */
+const slow = { timeout: 150_000 }
 const patient = { timeout: 40_000 }
 
 interface Load {
@@ -63,7 +65,7 @@ async function reload(gatehouse: Served) {
   return runCli(['reload', '--json', '--admin', gatehouse.report.admin], { timeout: 60_000 })
 }
 
-test('`gatehouse reload` replaces every worker under load, and no request fails', async (t) => {
+test('`gatehouse reload` replaces every worker under load, and no request fails', slow, async (t) => {
   const { gatehouse } = await start(t)
   const before = gatehouse.workers()
   const asked = load(t, gatehouse.url)
@@ -80,20 +82,24 @@ test('`gatehouse reload` replaces every worker under load, and no request fails'
   t.diagnostic(`${asked.outcomes.length} requests, ${failed.length} failed`)
 })
 
-test('another number of workers is taken up with routes.yaml, up and down, and no request fails', async (t) => {
-  const { gatehouse, routes } = await start(t, '', 1)
-  const asked = load(t, gatehouse.url)
-  for (const workers of [3, 1]) {
-    await gatehouse.write(routes, { workers })
-    await eventually(() => gatehouse.workers().length === workers, patient)
-    await eventually(async () => (await gatehouse.readiness()).reasons.length === 0, patient)
-  }
-  const now = asked.outcomes.length
-  await eventually(() => asked.outcomes.length > now + 50, patient)
-  assert.deepEqual(await asked.stop(), [])
-})
+test(
+  'another number of workers is taken up with routes.yaml, up and down, and no request fails',
+  slow,
+  async (t) => {
+    const { gatehouse, routes } = await start(t, '', 1)
+    const asked = load(t, gatehouse.url)
+    for (const workers of [3, 1]) {
+      await gatehouse.write(routes, { workers })
+      await eventually(() => gatehouse.workers().length === workers, patient)
+      await eventually(async () => (await gatehouse.readiness()).reasons.length === 0, patient)
+    }
+    const now = asked.outcomes.length
+    await eventually(() => asked.outcomes.length > now + 50, patient)
+    assert.deepEqual(await asked.stop(), [])
+  },
+)
 
-test('a tunnel outlives the replacement of its worker, within `limits.drain`', async (t) => {
+test('a tunnel outlives the replacement of its worker, within `limits.drain`', slow, async (t) => {
   const { gatehouse } = await start(t, 'limits: { drain: 1m }', 1)
   const socket = await openWebSocket(t, gatehouse.url.replace('http', 'ws'))
   const [old] = gatehouse.workers()
@@ -105,7 +111,7 @@ test('a tunnel outlives the replacement of its worker, within `limits.drain`', a
   await eventually(() => !gatehouse.workers().includes(old as number), patient)
 })
 
-test('a stop does not wait for the tunnels of workers that were replaced', async (t) => {
+test('a stop does not wait for the tunnels of workers that were replaced', slow, async (t) => {
   const { gatehouse } = await start(t, 'limits: { drain: 10m, stop: 1s }', 1)
   const socket = await openWebSocket(t, gatehouse.url.replace('http', 'ws'))
   assert.equal((await reload(gatehouse)).code, 0)
@@ -113,7 +119,7 @@ test('a stop does not wait for the tunnels of workers that were replaced', async
   await socket.closed
 })
 
-test('a worker that spins is ended and replaced', async (t) => {
+test('a worker that spins is ended and replaced', slow, async (t) => {
   const { gatehouse } = await start(t, 'limits: { stall: 2s }')
   const [victim] = gatehouse.workers()
   // What stops a process is, to everybody else, an event loop that never turns.
@@ -127,7 +133,7 @@ test('a worker that spins is ended and replaced', async (t) => {
   for (let at = 0; at < 10; at++) assert.equal((await request(gatehouse.url)).status, 200)
 })
 
-test('a worker that holds too much memory is replaced under load, and no request fails', async (t) => {
+test('a worker that holds too much memory is replaced under load, and no request fails', slow, async (t) => {
   const extension = 'extensions: { leak: ./leak.ts }\nlimits: { memory: 300MB, delay: 0s }'
   const upstream = await startUpstream(t)
   const routes = `  - { name: all, to: "${upstream.url}" }`
@@ -164,7 +170,7 @@ export default { kind: 'policy', create: () => ({ decide() {
   assert.deepEqual(await asked.stop(), [])
 })
 
-test('where a new worker cannot serve, those before stay, and the command says why', async (t) => {
+test('where a new worker cannot serve, those before stay, and the command says why', slow, async (t) => {
   const upstream = await startUpstream(t)
   const gatehouse = await served(
     t,

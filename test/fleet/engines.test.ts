@@ -16,6 +16,8 @@ import { type Fleet, type Member, startFleet } from './scene.ts'
 
 /** The ways in which Redis is run: with a password, behind sentinels, as a cluster. */
 
+/** Several processes start for each of these tests, on a machine that may be busy. */
+const withRedis = { ...needs('redis'), timeout: 180_000 }
 const patient = { timeout: 30_000 }
 
 async function isShared(fleet: Fleet, id: string, url: string): Promise<void> {
@@ -29,7 +31,7 @@ async function isShared(fleet: Fleet, id: string, url: string): Promise<void> {
 
 test(
   'Redis with a password is spoken to, and the password stands in the environment',
-  needs('redis'),
+  withRedis,
   async (t) => {
     const redis = await startRedis(t, { args: ['--requirepass', 'a secret'], password: 'a secret' })
     const upstream = await startUpstream(t)
@@ -43,7 +45,7 @@ test(
   },
 )
 
-test('with a wrong password it serves alone, and says why', needs('redis'), async (t) => {
+test('with a wrong password it serves alone, and says why', withRedis, async (t) => {
   const redis = await startRedis(t, { args: ['--requirepass', 'right'], password: 'right' })
   const fleet = await startFleet(t, {
     redis: `{ address: "${redis.address}", password: "env:REDIS_PASSWORD" }`,
@@ -55,7 +57,7 @@ test('with a wrong password it serves alone, and says why', needs('redis'), asyn
   assert.match(reasons?.join() ?? '', /Redis is away \(.*(WRONGPASS|invalid username-password).*\)/)
 })
 
-test('behind sentinels it follows the primary to another server', needs('redis'), async (t) => {
+test('behind sentinels it follows the primary to another server', withRedis, async (t) => {
   const primary = await startRedis(t)
   const replica = await startRedis(t, { args: ['--replicaof', '127.0.0.1', String(primary.port)] })
   const folder = await tempFolder(t)
@@ -88,7 +90,7 @@ sentinel failover-timeout gatehouse 5000
   await limitHolds(fleet, 'x')
 })
 
-test('a Redis Cluster spreads the counts, and serves the fleet', needs('redis'), async (t) => {
+test('a Redis Cluster spreads the counts, and serves the fleet', withRedis, async (t) => {
   const nodes = await Promise.all(
     Array.from({ length: 3 }, () =>
       startRedis(t, { args: ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'] }),

@@ -14,9 +14,11 @@ import { type Member, startFleet } from './scene.ts'
 
 /** What the proxies of a fleet believe, and whom. */
 
+/** Several processes start for each of these tests, on a machine that may be busy. */
+const withRedis = { ...needs('redis'), timeout: 180_000 }
 const patient = { timeout: 20_000 }
 
-test('a token that is revoked on one machine holds on none', needs('redis'), async (t) => {
+test('a token that is revoked on one machine holds on none', withRedis, async (t) => {
   const redis = await startRedis(t)
   const fleet = await startFleet(t, { redis: `{ address: "${redis.address}" }`, proxies: 2 })
   const [first, second] = fleet.proxies as [Member, Member]
@@ -36,7 +38,7 @@ test('a token that is revoked on one machine holds on none', needs('redis'), asy
   assert.equal((await put()).status, 401)
 })
 
-test('who may write to Redis alone can name no target', needs('redis'), async (t) => {
+test('who may write to Redis alone can name no target', withRedis, async (t) => {
   const redis = await startRedis(t)
   const fleet = await startFleet(t, { redis: `{ address: "${redis.address}" }`, proxies: 1 })
   const [proxy] = fleet.proxies as [Member]
@@ -74,7 +76,7 @@ test('who may write to Redis alone can name no target', needs('redis'), async (t
   assert.equal((await request(`${proxy.url}/photos`)).status, 503)
 })
 
-test('a proxy with another registration key is told so, and believed by none', needs('redis'), async (t) => {
+test('a proxy with another registration key is told so, and believed by none', withRedis, async (t) => {
   const redis = await startRedis(t)
   const fleet = await startFleet(t, { redis: `{ address: "${redis.address}" }`, proxies: 2 })
   const [first, second] = fleet.proxies as [Member, Member]
@@ -87,7 +89,7 @@ test('a proxy with another registration key is told so, and believed by none', n
   assert.deepEqual(await second.targets(), [])
 })
 
-test('a TLS session that began with one proxy goes on with another', needs('redis'), async (t) => {
+test('a TLS session that began with one proxy goes on with another', withRedis, async (t) => {
   const redis = await startRedis(t)
   const fleet = await startFleet(t, {
     redis: `{ address: "${redis.address}" }`,

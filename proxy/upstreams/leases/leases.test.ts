@@ -107,3 +107,51 @@ test('the same id in another pool is another lease', () => {
     leases.put({ upstream: 'desktop', key, id: 'main' }, words, 'token')
   assert.equal(leases.size, 3)
 })
+
+const told = { ...place, ...words, by: 'token', announcedAt: 1, renewedAt: 0, suspect: false, via: 'other' }
+
+test('what another proxy says is taken up, and lives without heartbeats here', () => {
+  const { leases, told: heard, pass } = leased()
+  leases.adopt({ ...told, saidAt: 1 })
+  for (let i = 0; i < 10; i++) pass(words.ttl)
+  assert.deepEqual(heard, ['one registered'])
+  assert.equal(leases.get(name)?.via, 'other')
+})
+
+test('of two proxies that a service spoke to, the later word counts', () => {
+  const { leases, pass } = leased()
+  leases.put(place, words, 'token')
+  const saidAt = (leases.get(name) as Lease).saidAt
+  leases.adopt({ ...told, url: 'http://127.0.0.1:2', saidAt: saidAt - 1 })
+  assert.equal(leases.get(name)?.url, words.url)
+  pass(1)
+  leases.adopt({ ...told, url: 'http://127.0.0.1:2', saidAt: saidAt + 1 })
+  assert.deepEqual([leases.get(name)?.url, leases.get(name)?.via], ['http://127.0.0.1:2', 'other'])
+})
+
+test('when the other proxy is gone its leases are suspect, and end unless somebody renews them', () => {
+  const { leases, told: heard, pass } = leased()
+  leases.adopt({ ...told, saidAt: 1 })
+  leases.adopt({ ...told, id: 'two', saidAt: 1 })
+  leases.orphan('other')
+  assert.equal(leases.renew(name), true)
+  pass(words.ttl)
+  assert.deepEqual(heard.slice(2), [
+    'one suspect the proxy that it spoke to is gone',
+    'two suspect the proxy that it spoke to is gone',
+    'one back',
+    'one suspect a heartbeat is overdue',
+    'two ended the lease was not renewed',
+  ])
+  assert.equal(leases.get(name)?.via, undefined)
+})
+
+test('a service that speaks to both proxies is not doubted when one of them is gone', () => {
+  const { leases, told: heard, pass } = leased()
+  leases.adopt({ ...told, saidAt: 1 })
+  leases.put(place, words, 'token')
+  pass(1_000)
+  leases.orphan('other')
+  assert.deepEqual(heard, ['one registered', 'one back'])
+  assert.equal(leases.get(name)?.suspect, false)
+})
