@@ -7,7 +7,8 @@ const floors = [
   ['errors.ts', 'address.ts', 'observability/', 'config/', 'upstreams/', 'tls/'],
   ['request/'],
   ['gatehouse.ts', 'extension.ts'],
-  ['admin/'],
+  ['rehearsal/', 'import/'],
+  ['admin/', 'fleet/'],
   ['cluster/'],
   ['cli/'],
   ['embed.ts', 'index.ts', 'main.ts'],
@@ -15,11 +16,13 @@ const floors = [
 
 /** The one place of proxy/ that may import each engine, so that replacing it is the change of one file. */
 const engines = {
+  'acme-client': ['tls/acme/authority.ts'],
   '@fastify/send': ['request/respond/files.ts'],
   '@node-rs/bcrypt': ['request/policies/password-hash.ts'],
   'apache-md5': ['request/policies/apr1.ts'],
   chokidar: ['tls/watch-files.ts'],
-  commander: ['main.ts'],
+  // The commands, and what completes them.
+  commander: ['main.ts', 'cli/completion.ts'],
   // The admin listener's app, the router of every path, and the one runner of users' middleware.
   express: ['admin/server.ts', 'request/build-route.ts', 'request/middleware.ts'],
   'express-rate-limit': ['request/policies/rate-limit.ts'],
@@ -27,12 +30,13 @@ const engines = {
   helmet: ['admin/server.ts', 'request/policies/security-headers.ts'],
   'http-proxy': ['request/relay/proxy-engine.ts'],
   'ipaddr.js': ['address.ts'],
+  ioredis: ['fleet/redis.ts'],
   jose: ['request/policies/token-engine.ts'],
   negotiator: ['request/policies/compress.ts'],
   'prom-client': ['observability/metrics.ts'],
   selfsigned: ['tls/self-signed.ts'],
   winston: ['observability/logger.ts'],
-  yaml: ['config/source.ts'],
+  yaml: ['config/source.ts', 'config/unclosed.ts', 'import/imported.ts', 'cli/import.ts'],
   // The language of the schemas, here and in users' extensions.
   zod: ['config/', 'extension.ts'],
 }

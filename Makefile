@@ -17,7 +17,7 @@ TESTS ?= 'proxy/**/*.test.ts' 'services/**/*.test.ts' 'test/**/*.test.ts'
 TEST_TIMEOUT ?= 60000
 
 .DEFAULT_GOAL := help
-.PHONY: help install build run dev test check bench desktop desktop-figures differential conformance fuzz soak docs clean
+.PHONY: help install build run dev test check bench desktop desktop-figures differential conformance fuzz agree soak chaos registry scale docs clean
 
 help: ## Lists these targets.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -87,8 +87,21 @@ conformance: $(INSTALLED) ## Holds Gatehouse against the standards, nginx beside
 fuzz: $(INSTALLED) ## Sends spoilt requests and frames for ten minutes. MINUTES=1, SEED=… and FIRST=… change that.
 	@exec node test/fuzz/run.ts
 
+agree: $(INSTALLED) ## Asks explain and a running proxy the same million requests. REQUESTS=1000 and SEED=… change that.
+	@exec node test/foresight/run.ts
+
 soak: $(INSTALLED) ## An hour of everything at once, on two fifths of the machine. SOAK_MINUTES=10 changes that.
 	@exec nice node test/soak/run.ts
+
+chaos: $(INSTALLED) ## Kills proxies, workers, targets and Redis under load for five minutes. MINUTES, SEED and RATE change that.
+	@node test/setup/install-parts.ts
+	@exec node test/chaos/run.ts
+
+registry: $(INSTALLED) ## Measures what 10,000 leases cost one proxy. LEASES and SECONDS change that.
+	@exec node test/scale/registry.ts
+
+scale: $(INSTALLED) ## Works out the traffic of leases and limits for fleets of 3, 30 and 300 proxies.
+	@exec node test/scale/simulate.ts
 
 docs: $(INSTALLED) ## Writes docs/reference.md from the schema, the errors, the metrics and the commands.
 	@node test/check/reference.ts

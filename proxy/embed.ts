@@ -12,6 +12,7 @@ import type { ListenerConfig } from './config/schema.ts'
 import { createGatehouse } from './gatehouse.ts'
 import { openAccessLogs } from './observability/access-log.ts'
 import { logger } from './observability/logger.ts'
+import { createRecentDecisions } from './observability/recent-decisions.ts'
 import { readConnectionTls } from './request/accept/connection-tls.ts'
 import type { ConnectionTls, Incoming, Listener } from './request/accept/incoming.ts'
 import { answerSocket } from './request/accept/short-answer.ts'
@@ -68,7 +69,7 @@ export async function embed(settings: EmbedSettings): Promise<Embedded> {
   const gatehouse = createGatehouse(config, {
     env,
     limits: memoryLimits(),
-    observer: observeExchanges(() => logs),
+    observer: observeExchanges(() => logs, createRecentDecisions()),
     onBackgroundError: onTrouble,
   })
   const connections = new WeakMap<Duplex, Connection>()

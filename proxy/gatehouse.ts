@@ -13,6 +13,7 @@ import type { Exchange } from './request/exchange.ts'
 import { buildRouteTable } from './request/match/route-table.ts'
 import { type PipelineObserver, type PipelineState, serve } from './request/pipeline.ts'
 import type { LimitStore } from './request/policies/context.ts'
+import { webrootOf } from './tls/acme/proofs.ts'
 import type { TargetSource } from './upstreams/upstream.ts'
 import { createUpstreams, type Upstreams } from './upstreams/upstreams.ts'
 
@@ -45,11 +46,6 @@ export interface Gatehouse {
   readonly inFlight: ReadonlySet<Exchange>
   /** Milliseconds by which the event loop was late a moment ago. */
   readonly delay: number
-  /**
-   * Resolves when nothing is under way that ends by itself, or after that many milliseconds. Tunnels and event
-   * streams do not: whoever holds them comes back sooner if they are ended soon.
-   */
-  settle(deadline: number): Promise<void>
   close(): Promise<void>
 }
 
@@ -117,11 +113,6 @@ export function createGatehouse(first: LoadedConfig, surroundings: Surroundings)
     get delay() {
       return admission.delay
     },
-    async settle(deadline) {
-      const end = Date.now() + deadline
-      while (Date.now() < end && [...inFlight].some(({ kind }) => kind === 'http'))
-        await new Promise((resolve) => setTimeout(resolve, 20))
-    },
     async close() {
       admission.close()
       await built.upstreams.closeExcept()
@@ -145,12 +136,12 @@ function build(
   admission: Admission,
   previous?: Upstreams,
 ): Built {
+  const { env, limits, onBackgroundError, targets } = surroundings
   const upstreams = createUpstreams(
     config.upstreams,
-    { folder: config.folder, source: surroundings.targets },
+    { folder: config.folder, env, source: targets },
     previous,
   )
-  const { env, limits, onBackgroundError } = surroundings
   const problems: ConfigProblem[] = []
   const routes = config.routes.flatMap((route) => {
     try {
@@ -171,7 +162,9 @@ function build(
       trustedProxies: config.trustedProxies.map(parseNetwork),
       redirectPort: (listener) => redirects.get(listener),
       acmeWebroot: (listener) => {
-        const folder = config.listeners[listener]?.acmeWebroot
+        const { acmeWebroot, tls } = config.listeners[listener] ?? {}
+        const { automatic } = config.tls
+        const folder = acmeWebroot ?? (automatic && !tls ? webrootOf(automatic.storage) : undefined)
         return folder === undefined ? undefined : resolve(config.folder, folder)
       },
     },

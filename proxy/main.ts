@@ -1,4 +1,4 @@
-import { Command, CommanderError, Option } from 'commander'
+import { Argument, Command, CommanderError, Option } from 'commander'
 import { version } from './cluster/version.ts'
 
 /**
@@ -26,12 +26,13 @@ const jsonOption = (): Option => new Option('--json', 'answer as JSON')
 command('serve', 'serve routes.yaml until stopped; a change of the file is live within a second')
   .addOption(fileOption())
   .option('--no-first-start', 'make no missing password files and keys')
+  .option('--skip-tests', 'start although tests in routes.test.yaml fail')
   .addOption(jsonOption())
-  .action(async ({ file, firstStart, json = false }) => {
+  .action(async ({ file, firstStart, skipTests = false, json = false }) => {
     const { forkAhead } = await import('./cluster/fork.ts')
     forkAhead()
     const { runServe } = await import('./cli/serve.ts')
-    process.exit(await runServe({ file, firstStart, json }, io))
+    process.exit(await runServe({ file, firstStart, skipTests, json }, io))
   })
 
 command('check', 'name every mistake of routes.yaml, and what is surely not meant')
@@ -57,7 +58,52 @@ command('explain', 'say what would become of a request: its route, each verdict,
   .action(async (request: string[], { header, http2 = false, upgrade = false, json = false, ...args }) => {
     const { runExplain } = await import('./cli/explain.ts')
     const [url = '', method = 'GET'] = request.reverse()
-    process.exitCode = await runExplain({ method, url, headers: header, http2, upgrade, json, ...args }, io)
+    process.exitCode = await runExplain(
+      { method: method.toUpperCase(), url, headers: header, http2, upgrade, json, ...args },
+      io,
+    )
+  })
+
+command(
+  'plan',
+  'say what another route table would change: what it says, and what requests of the log would get',
+)
+  .argument('<candidate>', 'the route table that might come')
+  .addOption(fileOption())
+  .option('--log <file>', 'an access log to try it on; may be repeated', gather, [])
+  .option('--last <number>', 'how many requests of the log, from its end', '100000')
+  .addOption(jsonOption())
+  .action(async (candidate, { file, log, last, json = false }) => {
+    const { runPlan } = await import('./cli/plan.ts')
+    process.exitCode = await runPlan({ candidate, file, logs: log, last: Number(last), json }, io)
+  })
+
+command('test', 'run the tests beside a route table, as every reload does before it puts the table in force')
+  .argument('[file]', 'the route table; the same as --file')
+  .addOption(fileOption())
+  .option('--tests <file>', 'the tests, if they are not in routes.test.yaml beside it')
+  .addOption(new Option('--format <name>', 'how to answer').choices(['text', 'tap', 'junit']).default('text'))
+  .addOption(jsonOption())
+  .action(async (named, { file, tests, format, json = false }) => {
+    const { runTest } = await import('./cli/test.ts')
+    process.exitCode = await runTest({ file: named ?? file, tests, format: json ? 'json' : format }, io)
+  })
+
+command('import', 'read a site of nginx, a Caddyfile, Traefik or Apache, and write it as routes.yaml')
+  .argument('<file>', 'what is read')
+  .addOption(
+    new Option('--from <kind>', 'what it is, if it does not show').choices([
+      'nginx',
+      'caddy',
+      'traefik',
+      'apache',
+    ]),
+  )
+  .option('--out <file>', 'where to write; what exists is never written over')
+  .addOption(jsonOption())
+  .action(async (file, { from, out, json = false }) => {
+    const { runImport } = await import('./cli/import.ts')
+    process.exitCode = await runImport({ file, from, out, json }, io)
   })
 
 command('schema', 'print the JSON Schema of routes.yaml, which editors read')
@@ -76,6 +122,52 @@ command('upstreams', 'show each target of the running Gatehouse: its health, lea
   .action(async ({ file, admin, json = false }) => {
     const { runUpstreams } = await import('./cli/upstreams.ts')
     process.exitCode = await runUpstreams({ file, admin, json }, io)
+  })
+
+command('why', 'show the last decisions about one client, and what would mend them')
+  .argument('[address]', 'address of the client; without one, the last decisions about anybody')
+  .option('--refused', 'only what was not let pass')
+  .addOption(
+    new Option('--as <form>', 'show the last request as a command or a test').choices(['curl', 'test']),
+  )
+  .addOption(fileOption())
+  .option('--admin <url>', 'the admin listener, if routes.yaml does not say: http://127.0.0.1:9901')
+  .addOption(jsonOption())
+  .action(async (client, { refused = false, as, file, admin, json = false }) => {
+    const { runWhy } = await import('./cli/why.ts')
+    process.exitCode = await runWhy({ client, refused, as, file, admin, json }, io)
+  })
+
+command('observed', 'show whom policies in observe mode would have refused, from the access log')
+  .argument('[policy]', 'closed-site.allow, or closed-site for all of a route')
+  .option('--since <duration>', 'how far back', '24h')
+  .option('--log <file>', 'an access log; may be repeated', gather, [])
+  .addOption(fileOption())
+  .addOption(jsonOption())
+  .action(async (policy, { since, log, file, json = false }) => {
+    const { runObserved } = await import('./cli/observed.ts')
+    process.exitCode = await runObserved({ policy, since, logs: log, file, json }, io)
+  })
+
+command(
+  'certs',
+  'show each certificate of the running Gatehouse: its names, its end, and why one cannot be got',
+)
+  .addOption(fileOption())
+  .option('--admin <url>', 'the admin listener, if routes.yaml does not say: http://127.0.0.1:9901')
+  .addOption(jsonOption())
+  .action(async ({ file, admin, json = false }) => {
+    const { runCerts } = await import('./cli/certs.ts')
+    process.exitCode = await runCerts({ file, admin, json }, io)
+  })
+
+command('reload', 'put a new worker in the place of each, one after the other: for a new build')
+  .addOption(fileOption())
+  .option('--admin <url>', 'the admin listener, if routes.yaml does not say: http://127.0.0.1:9901')
+  .addOption(jsonOption())
+  .action(async ({ file, admin, json = false }) => {
+    const { runReload } = await import('./cli/reload.ts')
+    process.exitCode = await runReload({ file, admin, json }, io)
   })
 
 command('token', 'make the token by which a service announces itself, or revoke one')
@@ -97,6 +189,13 @@ command('hash', 'make a line for the password file of `basicAuth`; the password 
   .action(async (user, options) => {
     const { runHash } = await import('./cli/hash.ts')
     process.exitCode = await runHash({ user, ...options }, process)
+  })
+
+command('completion', 'print what completes this command in a shell: eval "$(gatehouse completion bash)"')
+  .addArgument(new Argument('<shell>', 'the shell').choices(['bash', 'zsh']))
+  .action(async (shell) => {
+    const { completionFor } = await import('./cli/completion.ts')
+    io.out(completionFor(shell, program))
   })
 
 try {

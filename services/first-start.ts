@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process'
-import { randomBytes, randomInt } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { appendFile, mkdir, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 import type { ServiceNeeds } from './roster.ts'
+import { readablePassword } from './shared/password.ts'
 
 /**
  * Makes what a service lacks on its first start: secrets, a password, a token to announce itself. Nothing that exists
@@ -85,11 +86,4 @@ async function tokenFor(upstreams: readonly string[]): Promise<string> {
     const { stderr } = error as { stderr?: string }
     throw new Error(`no token: ${stderr?.trim()}. The first "make run" makes what routes.yaml names.`)
   }
-}
-
-/** Sixteen characters that are not mistaken for one another, about 79 bits. */
-function readablePassword(): string {
-  const alphabet = 'abcdefghjkmnpqrstuvwxyz23456789'
-  const group = () => Array.from({ length: 4 }, () => alphabet[randomInt(alphabet.length)]).join('')
-  return [group(), group(), group(), group()].join('-')
 }

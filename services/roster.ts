@@ -14,6 +14,25 @@ export type ServiceName = keyof typeof services
 
 /** The services of `make run`, a row each. */
 export const services = {
+  visits: {
+    upstreams: ['visits'],
+    socket: 'data/sockets/visits.sock',
+    // The route of routes.yaml verifies tokens with the same file.
+    keys: { SECRET_KEY_FILE: 'certs/visits.key' },
+    password: { variable: 'FIRST_PASSWORD_FILE', file: 'data/visits/admin.password', user: 'admin' },
+  },
+  camera: { upstreams: ['camera'] },
+  photos: {
+    upstreams: ['photos'],
+    // The routes of routes.yaml verify tokens with the same file.
+    keys: { SECRET_KEY_FILE: 'certs/photos.key' },
+    password: { variable: 'AUTH_PASSWORD_FILE', file: 'data/photos/admin.password', user: 'admin' },
+  },
+  hikvision: {
+    upstreams: ['hikvision'],
+    keys: { SECRET_KEY_FILE: 'data/hikvision/secret.key' },
+    password: { variable: 'ADMIN_PASSWORD_FILE', file: 'data/hikvision/password', user: 'admin' },
+  },
   desktops: {
     upstreams: ['desktops', 'desktop'],
     // The routes of routes.yaml verify the cookie with the same file.

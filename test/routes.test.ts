@@ -42,7 +42,13 @@ describe('the shipped routes.yaml', () => {
     assert.deepEqual(gatehouse.closedRoutes(), [])
     assert.deepEqual(
       firstStart.map((line) => line.split(':')[0]),
-      ['certs/close.htpasswd', 'certs/visits.key', 'certs/desktops.key', 'certs/registration.key'],
+      [
+        'certs/close.htpasswd',
+        'certs/visits.key',
+        'certs/desktops.key',
+        'certs/photos.key',
+        'certs/registration.key',
+      ],
     )
   })
 
@@ -74,7 +80,7 @@ describe('the shipped routes.yaml', () => {
     ['https', 'localhost', '/close', 'close'],
     ['https', 'localhost', '/close/index.html', 'close'],
     ['https', 'localhost', '/closet', 'main'],
-    ['https', 'localhost', '/flask/swagger/', 'visits'],
+    ['https', 'localhost', '/flask/swagger/', 'visits-swagger'],
     ['https', 'localhost', '/flask/api/ping', 'visits'],
     ['https', 'localhost', '/flask/auth/login', 'visits-login'],
     ['https', 'localhost', '/flask/api/count', 'visits-count'],
@@ -89,13 +95,22 @@ describe('the shipped routes.yaml', () => {
     ['https', 'photos.localhost', '/', 'photos'],
     ['https', 'photos.localhost', '/gallery/7', 'photos'],
     ['https', 'photos.localhost', '/api/v1/models', 'photos-api'],
-    ['https', 'photos.localhost', '/health', 'photos-api'],
+    ['https', 'photos.localhost', '/api/v1/auth/login', 'photos-login'],
+    ['https', 'photos.localhost', '/api/v1/auth/login/x', 'photos-api'],
+    ['https', 'photos.localhost', '/health', 'photos-health'],
+    ['https', 'photos.localhost', '/healthy', 'photos'],
     ['https', 'photos.localhost', '/uploads/a/b.jpg', 'photos-images'],
     ['https', 'photos.localhost', '/processed/a/b.jpg', 'photos-images'],
-    ['https', 'camera.localhost', '/api/session/create', 'camera'],
+    ['https', 'camera.localhost', '/', 'camera'],
+    ['https', 'camera.localhost', '/api/upload/chunk', 'camera'],
+    ['https', 'camera.localhost', '/api/session/create', 'camera-sessions'],
+    ['https', 'camera.localhost', '/api/quality/check', 'camera-checks'],
+    ['https', 'camera.localhost', '/v2/health/ready', 'camera'],
     ['https', 'hikvision.localhost', '/anything/at/all', 'hikvision'],
     ['devices', '203.0.113.7', '/', 'camera-port'],
     ['devices', 'localhost', '/api/upload/chunk', 'camera-port'],
+    ['devices', '203.0.113.7', '/api/session/create', 'camera-port-sessions'],
+    ['devices', '203.0.113.7', '/api/quality/check', 'camera-port-checks'],
     ['devices', '203.0.113.7', '/hikvision/events', 'hikvision-port'],
     ['http', '203.0.113.7', '/hikvision/events', 'hikvision-port'],
     ['http', '203.0.113.7', '/hikvisions', undefined],
@@ -143,7 +158,12 @@ describe('the closed room', () => {
 })
 
 describe('what needs a token', () => {
-  const rows: [path: string, outcome: string][] = [
+  const rows: [path: string, outcome: string, host?: string][] = [
+    ['/api/v1/restore', 'token_required', 'photos.localhost'],
+    ['/api/v1/auth/login/x', 'token_required', 'photos.localhost'],
+    ['/uploads/a/b.jpg', 'token_required', 'photos.localhost'],
+    ['/processed/a/b.jpg', 'token_required', 'photos.localhost'],
+    ['/gallery/7', 'pass', 'photos.localhost'],
     ['/flask/api/count', 'token_required'],
     ['/flask/api/ping', 'pass'],
     ['/flask/auth/login', 'pass'],
@@ -152,8 +172,9 @@ describe('what needs a token', () => {
     ['/desktop/alice-ubuntu-vscode/api/users', 'address_denied'],
     ['/desktops', 'pass'],
   ]
-  for (const [path, outcome] of rows) {
-    test(`${path} is ${outcome} without one`, async () => assert.equal(await decide({ path }), outcome))
+  for (const [path, outcome, host = 'localhost'] of rows) {
+    test(`${host}${path} is ${outcome} without one`, async () =>
+      assert.equal(await decide({ path, host }), outcome))
   }
 })
 

@@ -1,3 +1,4 @@
+import { parseAddress } from '../address.ts'
 import { metricsContentType } from '../observability/metrics.ts'
 import { renderIndex } from './index-page.ts'
 import type { AdminReply } from './reply.ts'
@@ -7,7 +8,7 @@ export interface Endpoint {
   readonly path: string
   /** For the index page. */
   readonly title: string
-  answer(source: AdminSource): AdminReply | Promise<AdminReply>
+  answer(source: AdminSource, query: URLSearchParams): AdminReply | Promise<AdminReply>
 }
 
 /** All that the admin listener answers to GET. One row each; the index page lists them. */
@@ -37,8 +38,29 @@ export const endpoints: readonly Endpoint[] = [
   },
   {
     path: '/v1/upstreams',
-    title: 'Targets: who has announced itself, and how each of them is',
+    title: 'Targets: who has announced itself, and how each of them is; to follow them, as an event stream',
     answer: async (source) => json({ targets: await source.upstreams() }),
+  },
+  {
+    path: '/v1/tunnels',
+    title: 'How many tunnels are open, by route',
+    answer: async (source) => json({ tunnels: await source.tunnels() }),
+  },
+  {
+    path: '/v1/decisions',
+    title: 'The last decisions about each client; ?client=203.0.113.7 asks about one',
+    async answer(source, query) {
+      const asked = query.get('client')
+      const client = asked === null ? undefined : parseAddress(asked)?.text
+      if (asked !== null && client === undefined)
+        return json({ title: `"${asked.slice(0, 60)}" is not an address`, status: 400 }, 400)
+      return json({ decisions: await source.decisions(client, mostDecisions) })
+    },
+  },
+  {
+    path: '/v1/workers',
+    title: 'The primary, its workers, and their last change',
+    answer: (source) => json(source.processes()),
   },
   {
     path: '/v1/certificates',
@@ -51,6 +73,11 @@ export const endpoints: readonly Endpoint[] = [
           sans,
           serial,
           not_after: new Date(notAfter).toISOString(),
+        })),
+        automatic: source.automatic().map(({ notAfter, next, ...status }) => ({
+          ...status,
+          not_after: notAfter === undefined ? undefined : new Date(notAfter).toISOString(),
+          next: new Date(next).toISOString(),
         })),
       })
     },
@@ -65,6 +92,8 @@ export const endpoints: readonly Endpoint[] = [
     }),
   },
 ]
+
+const mostDecisions = 500
 
 function json(value: unknown, status = 200): AdminReply {
   return { status, type: 'application/json; charset=utf-8', body: `${JSON.stringify(value, undefined, 2)}\n` }

@@ -1,7 +1,5 @@
-import { resolve } from 'node:path'
 import { policySchemas } from '../config/policy-schemas.ts'
 import { registrationAudience, registrationFiles } from '../config/registration-files.ts'
-import { followRevokedIds } from '../request/policies/revoked-ids.ts'
 import { createTokenVerifier, type VerifyToken } from '../request/policies/token-verifier.ts'
 
 /** Who holds a token that is good. */
@@ -21,13 +19,14 @@ export interface TokenRefusal {
 export interface TokenGateSettings {
   /** Of routes.yaml. */
   readonly folder: string
+  /** Whether the token of this id holds no longer. */
+  isRevoked(id: string): boolean
   onTrouble(sentence: string): void
 }
 
 /** Judges the Authorization field of a registration. A token that was good is remembered, and costs no signature. */
-export function createTokenGate({ folder, onTrouble }: TokenGateSettings) {
+export function createTokenGate({ folder, isRevoked, onTrouble }: TokenGateSettings) {
   let verify: VerifyToken | undefined
-  const isRevoked = followRevokedIds(resolve(folder, registrationFiles.revoked), onTrouble)
 
   return async function judge(authorization: string | undefined): Promise<Holder | TokenRefusal> {
     const token = /^Bearer +([A-Za-z0-9_.~+/=-]+)$/i.exec(authorization ?? '')?.[1]

@@ -4,6 +4,7 @@ import { recordHeartbeat } from '../observability/metrics.ts'
 import type { Lease } from '../upstreams/leases/leases.ts'
 import { isPlaceWord, nameOf, type Place } from '../upstreams/leases/place.ts'
 import type { Refusal, Register } from '../upstreams/leases/register.ts'
+import { renewMany, revisionOf } from './heartbeats.ts'
 import type { Holder, TokenRefusal } from './registration-token.ts'
 import { type AdminReply, problem } from './reply.ts'
 
@@ -63,6 +64,7 @@ export function createRegistration({ register, judgeToken, refused }: Registrati
   }
 
   async function decide(request: IncomingMessage): Promise<AdminReply> {
+    if (request.url === heartbeatsPath) return decideHeartbeats(request)
     const place = placeOf(request.url ?? '')
     if (place === undefined)
       return problem(
@@ -86,15 +88,25 @@ export function createRegistration({ register, judgeToken, refused }: Registrati
       : put(place, text, holder.id)
   }
 
+  async function decideHeartbeats(request: IncomingMessage): Promise<AdminReply> {
+    if (request.method !== 'POST')
+      return problem(405, 'method_not_allowed', 'Heartbeats of many targets are sent by POST.')
+    const holder = await judgeToken(request.headers.authorization)
+    if ('status' in holder) return problem(holder.status, holder.code, holder.detail)
+    const text = await readText(request, mostHeartbeats)
+    if (text === undefined) return problem(413, 'body_too_large', 'The body has more than 1 MB.')
+    return renewMany(parseJson(text), register, (upstream) => holder.upstreams.includes(upstream))
+  }
+
   return {
-    owns: (url) => url?.startsWith('/v1/upstreams/') ?? false,
+    owns: (url) => url?.startsWith('/v1/upstreams/') || url === heartbeatsPath,
     async answer(request, response) {
       const { status, type, body } = await decide(request)
       if (response.destroyed) return
       const headers: Record<string, string> = { 'content-type': type, 'cache-control': 'no-store' }
       if (status !== 204) headers['content-length'] = String(Buffer.byteLength(body))
       if (status === 401) headers['www-authenticate'] = 'Bearer'
-      if (status === 405) headers.allow = 'PUT, DELETE'
+      if (status === 405) headers.allow = request.url === heartbeatsPath ? 'POST' : 'PUT, DELETE'
       // Of a body that nobody read, the rest would be taken for another request.
       if (!request.complete && status >= 400) headers.connection = 'close'
       response.writeHead(status, headers)
@@ -106,6 +118,8 @@ export function createRegistration({ register, judgeToken, refused }: Registrati
 // --- internal ---
 
 const mostBody = 16 * 1024
+const mostHeartbeats = 1024 * 1024
+const heartbeatsPath = '/v1/heartbeats'
 
 const statusOf: Record<Refusal, number> = {
   upstream_unknown: 404,
@@ -125,9 +139,11 @@ function placeOf(url: string): Place | undefined {
   return isPlaceWord(key) ? { upstream, key, id } : undefined
 }
 
-function leaseReply(status: number, { upstream, key, id, url, state, ttl, renewedAt }: Lease): AdminReply {
+function leaseReply(status: number, lease: Lease): AdminReply {
+  const { upstream, key, id, url, state, ttl, renewedAt } = lease
+  const revision = revisionOf(lease)
   const expiresAt = new Date(renewedAt + ttl).toISOString()
-  const body = `${JSON.stringify({ upstream, key, id, url, state, ttlMs: ttl, expiresAt })}\n`
+  const body = `${JSON.stringify({ upstream, key, id, url, state, ttlMs: ttl, expiresAt, revision })}\n`
   return { status, type: 'application/json; charset=utf-8', body }
 }
 
@@ -140,13 +156,13 @@ function parseJson(text: string): unknown {
 }
 
 /** Undefined if there is too much. Rejects if the client goes. Events, because an iterator costs as much as the rest. */
-function readText(request: IncomingMessage): Promise<string | undefined> {
+function readText(request: IncomingMessage, most = mostBody): Promise<string | undefined> {
   return new Promise((resolve, reject) => {
     let text = ''
     request.setEncoding('utf8')
     request.on('data', (chunk: string) => {
       text += chunk
-      if (text.length > mostBody) resolve(undefined)
+      if (text.length > most) resolve(undefined)
     })
     request.on('end', () => resolve(text))
     request.on('error', reject)

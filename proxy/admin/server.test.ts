@@ -18,6 +18,10 @@ const source: AdminSource = {
   readiness: () => ({ ready: true, reasons: [] }),
   routes: () => [],
   upstreams: () => [],
+  automatic: () => [],
+  tunnels: async () => ({}),
+  decisions: async () => [],
+  processes: () => ({ pid: 1, version: '0.1.0', change: undefined, workers: [] }),
   certificates: () => [{ cn: 'localhost', sans: ['localhost'], serial: '01', notAfter: 1_800_000_000_000 }],
 }
 
@@ -74,6 +78,9 @@ suite('what it tells', () => {
       '/metrics',
       '/v1/routes',
       '/v1/upstreams',
+      '/v1/tunnels',
+      '/v1/decisions',
+      '/v1/workers',
       '/v1/certificates',
     ])
     for (const link of links) assert.equal((await request(url + link)).status, 200)

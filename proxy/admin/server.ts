@@ -34,13 +34,15 @@ export async function openAdmin({ source, ...place }: AdminPlace & { source: Adm
 
 const log = logger.child('admin')
 
-/** Registration has a door of its own, see `registration.ts`. */
+/** Registration and followers have doors of their own, see `registration.ts` and `followers.ts`. */
 function createHandler(source: AdminSource): http.RequestListener {
   const app = createApp(source)
-  const { registration } = source
+  const { registration, followers } = source
   if (registration === undefined) return app
   return (request, response) => {
-    if (!registration.owns(request.url) || !isCalledLocally(request)) return app(request, response)
+    if (!isCalledLocally(request)) return app(request, response)
+    if (followers?.owns(request)) return followers.answer(request, response)
+    if (!registration.owns(request.url)) return app(request, response)
     registration.answer(request, response).catch((error) => {
       if (!request.destroyed) log.error('a registration failed', { error })
       response.destroy()
@@ -94,7 +96,11 @@ const readOnly: RequestHandler = (request, response, next) => {
 }
 
 function answering(endpoint: Endpoint, source: AdminSource): RequestHandler {
-  return async (_, response) => send(response, await endpoint.answer(source))
+  return async (request, response) => {
+    const mark = request.url.indexOf('?')
+    const query = new URLSearchParams(mark === -1 ? '' : request.url.slice(mark))
+    send(response, await endpoint.answer(source, query))
+  }
 }
 
 /** The four parameters are what tells Express that it is for errors. What went wrong goes to the log alone. */

@@ -18,7 +18,17 @@ export interface TargetReport {
   lastError?: string
   weight: number
   /** Times in milliseconds. */
-  lease?: { ttlMs: number; ageMs: number; sinceHeartbeatMs: number; metadata: object; headers?: string[] }
+  lease?: {
+    ttlMs: number
+    ageMs: number
+    /** Of one that speaks to another proxy: unknown here. */
+    sinceHeartbeatMs?: number
+    /** The proxy that it speaks to, if it is another. */
+    via?: string
+    metadata: object
+    /** Names of the fields that it is sent. Their values are credentials. */
+    headers?: string[]
+  }
 }
 
 /** What one worker has under way with a target, and the last that went wrong. */
@@ -58,7 +68,8 @@ export function reportTargets(
       lease: lease && {
         ttlMs: lease.ttl,
         ageMs: now - lease.announcedAt,
-        sinceHeartbeatMs: now - lease.renewedAt,
+        sinceHeartbeatMs: lease.via === undefined ? now - lease.renewedAt : undefined,
+        via: lease.via,
         metadata: lease.metadata,
         // Their values are credentials.
         headers: Object.keys(lease.headers ?? {}),

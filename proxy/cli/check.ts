@@ -3,7 +3,7 @@ import { loadConfig } from '../config/load.ts'
 import type { ConfigProblem, LoadedConfig } from '../config/loaded.ts'
 import { formatProblem } from '../config/problem.ts'
 import { BuildError } from '../gatehouse.ts'
-import { buildOffline } from './offline.ts'
+import { buildOffline } from '../rehearsal/offline.ts'
 
 export interface CheckArguments {
   readonly file: string

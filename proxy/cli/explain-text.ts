@@ -1,17 +1,17 @@
 import { styleText } from 'node:util'
 import { errors } from '../errors.ts'
-import type { Rehearsal } from '../request/rehearsal.ts'
 import {
   destinationText,
-  type ExplainArguments,
   isUnmatchedServed,
   redirectOf,
   statusOf,
   withoutCredentials,
-} from './explanation.ts'
+} from '../rehearsal/explanation.ts'
+import type { SampleRequest } from '../rehearsal/sample-request.ts'
+import type { Rehearsal } from '../request/rehearsal.ts'
 
 /** An explanation for a person: route, near misses, policies, and what would be sent. */
-export function explainText(rehearsal: Rehearsal, args: ExplainArguments, colour: boolean): string {
+export function explainText(rehearsal: Rehearsal, args: SampleRequest, colour: boolean): string {
   const style = (format: Parameters<typeof styleText>[0], text: string): string =>
     colour ? styleText(format, text) : text
   const { unreadable, facts, route, decision, sent } = rehearsal

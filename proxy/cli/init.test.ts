@@ -48,6 +48,17 @@ describe('the first start', () => {
     assert.ok(statSync(join(folder, 'data/logs')).isDirectory())
   })
 
+  test('makes the folder of a page that is not built yet, and no other folder', async (t) => {
+    const folder = folderWith(
+      t,
+      'routes: [{ files: dist/pages/one }, { files: { root: dist/pages/two } }, { files: services/sties }]',
+    )
+    await ensureFirstStartFiles(folder, {})
+    for (const page of ['dist/pages/one', 'dist/pages/two'])
+      assert.ok(statSync(join(folder, page)).isDirectory())
+    assert.equal(existsSync(join(folder, 'services')), false)
+  })
+
   test('lets nobody else read them', async (t) => {
     const folder = folderWith(t, table)
     await ensureFirstStartFiles(folder, {})

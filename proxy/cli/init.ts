@@ -9,7 +9,8 @@ type Env = Readonly<Record<string, string | undefined>>
 
 /**
  * Makes what `routes.yaml` in the folder names and a fresh clone lacks, so that the first start is a start: password
- * files of `basicAuth` with one user, `.key` files of `jwt` with a random secret, and the folders of access logs.
+ * files of `basicAuth` with one user, `.key` files of `jwt` and `sticky` with a random secret, the folders of access
+ * logs, and those of pages that are not built yet.
  * Answers one line a file, for people: the password of a new user is in it, and in `data/first-start.txt`.
  *
  * It runs before the configuration is loaded, and leaves every complaint about it to the loader. What exists is
@@ -20,6 +21,8 @@ export async function ensureFirstStartFiles(folder: string, env: Env = process.e
   const value = text === undefined ? undefined : readSource('routes.yaml', text, env).source?.value
   const named = namesIn(value)
   for (const log of inside(folder, named.logs)) await mkdir(dirname(join(folder, log)), { recursive: true })
+  // Until `make build` fills one its route answers 404. Anywhere else a folder that is not there is a mistake.
+  for (const built of inside(folder, named.pages)) await mkdir(join(folder, built), { recursive: true })
   const lines: string[] = []
   for (const file of inside(folder, named.users)) lines.push(...(await makeUsers(folder, file)))
   if (named.leased) named.keys.add(registrationFiles.key)
@@ -33,6 +36,8 @@ interface Names {
   readonly users: ReadonlySet<string>
   readonly keys: Set<string>
   readonly logs: ReadonlySet<string>
+  /** Folders below dist/, which git does not keep. */
+  readonly pages: ReadonlySet<string>
   /** Services announce themselves, which takes a key for their tokens. */
   readonly leased: boolean
 }
@@ -42,17 +47,26 @@ function namesIn(config: unknown): Names {
   const users = new Set<string>()
   const keys = new Set<string>()
   const logs = new Set<string>()
+  const folders = new Set<string>()
   const routes = at(config, 'routes')
   for (const holder of [at(config, 'defaults'), ...(Array.isArray(routes) ? routes : [])]) {
     addText(users, at(holder, 'policies', 'basicAuth', 'users'))
     addText(keys, at(holder, 'policies', 'jwt', 'key'))
     addText(logs, at(holder, 'accessLog'))
+    addText(folders, at(holder, 'files', 'root') ?? at(holder, 'files'))
   }
   addText(logs, at(config, 'accessLog', 'file') ?? 'data/logs/access.log')
-  const upstreams = at(config, 'upstreams')
-  const leased =
-    typeof upstreams === 'object' && Object.values(upstreams ?? {}).some((each) => at(each, 'leased'))
-  return { users, keys: new Set([...keys].filter((key) => key.endsWith('.key'))), logs, leased }
+  const block = at(config, 'upstreams')
+  const upstreams = typeof block === 'object' ? Object.values(block ?? {}) : []
+  for (const upstream of upstreams) addText(keys, at(upstream, 'sticky', 'key'))
+  const leased = upstreams.some((each) => at(each, 'leased'))
+  return {
+    users,
+    keys: new Set([...keys].filter((key) => key.endsWith('.key'))),
+    logs,
+    pages: new Set([...folders].filter((each) => each.startsWith('dist/'))),
+    leased,
+  }
 }
 
 function at(value: unknown, ...path: string[]): unknown {

@@ -5,6 +5,7 @@ import { loadConfig } from '../config/load.ts'
 import type { LoadedConfig } from '../config/loaded.ts'
 import { formatProblem } from '../config/problem.ts'
 import { logger } from '../observability/logger.ts'
+import { findFailingTests } from '../rehearsal/route-tests.ts'
 import { ensureFirstStartFiles } from './init.ts'
 import { addressOf, routeRows } from './route-rows.ts'
 import { judgeRuntime } from './runtime.ts'
@@ -14,6 +15,8 @@ export interface ServeArguments {
   readonly file: string
   /** Make what routes.yaml names and a fresh clone lacks. */
   readonly firstStart: boolean
+  /** Serve a table that fails the tests beside it. */
+  readonly skipTests: boolean
   /** Say how the start went as JSON. */
   readonly json: boolean
 }
@@ -28,10 +31,13 @@ const log = logger.child('gatehouse')
 
 /**
  * `gatehouse serve`: serves routes.yaml until it is told to stop. SIGTERM and SIGINT let requests end, and a second
- * one does not; SIGHUP reads the file again. Exit code 0 after a stop, 1 after a fault of the primary, 2 if it
+ * one does not; SIGHUP reads the file again, and SIGUSR2 puts a new worker in the place of each. Exit code 0 after a stop, 1 after a fault of the primary, 2 if it
  * cannot be served.
  */
-export async function runServe({ file, firstStart, json }: ServeArguments, io: ServeOutput): Promise<number> {
+export async function runServe(
+  { file, firstStart, skipTests, json }: ServeArguments,
+  io: ServeOutput,
+): Promise<number> {
   const runtime = judgeRuntime(process.versions.node)
   if (runtime.verdict === 'faulty' && process.env.GATEHOUSE_UNSAFE_RUNTIME !== '1') {
     io.err(`gatehouse: ${runtime.sentence}`)
@@ -49,6 +55,12 @@ export async function runServe({ file, firstStart, json }: ServeArguments, io: S
     return runCheck({ file, json, strict: false }, io)
   }
   for (const warning of loaded.warnings) log.warn(formatProblem(warning))
+  const failing = skipTests ? [] : await findFailingTests(loaded.config, process.env)
+  if (failing.length > 0) {
+    for (const problem of failing) io.err(formatProblem(problem))
+    io.err(`gatehouse: ${file} fails its tests and is not served; mend it, or start with --skip-tests`)
+    return 2
+  }
   let primary: Primary
   try {
     primary = await startPrimary({ config: loaded.config, text: loaded.text, env: process.env, log })
@@ -110,6 +122,7 @@ function listenForSignals(): { obey(primary: Primary): Promise<number> } {
   process.on('SIGTERM', () => stop(0, 143))
   process.on('SIGINT', () => stop(0, 130))
   process.on('SIGHUP', () => primary?.reload())
+  process.on('SIGUSR2', () => primary?.replaceWorkers())
   const fail = (error: unknown): void => {
     log.error('something was thrown that nobody caught, so Gatehouse stops', { error })
     stop(1, 1)

@@ -1,7 +1,5 @@
-import http from 'node:http'
-import { resolve } from 'node:path'
 import type { TargetReport } from '../admin/upstream-report.ts'
-import { loadConfig } from '../config/load.ts'
+import { askAdmin } from './ask-admin.ts'
 
 export interface UpstreamsArguments {
   readonly file: string
@@ -22,8 +20,7 @@ interface Io {
 export async function runUpstreams({ file, admin, json }: UpstreamsArguments, io: Io): Promise<number> {
   let targets: readonly TargetReport[]
   try {
-    const place = admin ?? (await placeOf(file))
-    targets = (JSON.parse(await get(place)) as { targets: TargetReport[] }).targets
+    targets = ((await askAdmin({ file, admin }, '/v1/upstreams')) as { targets: TargetReport[] }).targets
   } catch (error) {
     io.err(`gatehouse upstreams: ${(error as Error).message}`)
     return 2
@@ -33,49 +30,13 @@ export async function runUpstreams({ file, admin, json }: UpstreamsArguments, io
   return targets.every(({ health }) => health === 'well' || health === 'draining') ? 0 : 1
 }
 
-async function placeOf(file: string): Promise<string> {
-  const loaded = await loadConfig({ file })
-  if (!loaded.ok)
-    throw new Error(`${file} has mistakes; name the admin listener: --admin http://127.0.0.1:9901`)
-  const { admin, folder } = loaded.config
-  if (admin.socket !== undefined) return `unix:${resolve(folder, admin.socket)}`
-  const host = admin.address.includes(':') ? `[${admin.address}]` : admin.address
-  return `http://${host}:${admin.port}`
-}
-
-function get(place: string): Promise<string> {
-  const path = '/v1/upstreams'
-  const options = place.startsWith('unix:')
-    ? { socketPath: place.slice('unix:'.length), path, headers: { host: 'localhost' } }
-    : new URL(path, place)
-  return new Promise((done, failed) => {
-    const request = http.get(options, (response) => {
-      let text = ''
-      response.setEncoding('utf8')
-      response.on('data', (chunk) => {
-        text += chunk
-      })
-      response.on('error', failed)
-      response.on('end', () =>
-        response.statusCode === 200
-          ? done(text)
-          : failed(new Error(`${place} answered ${response.statusCode}`)),
-      )
-    })
-    request.setTimeout(5000, () => request.destroy(new Error(`${place} does not answer`)))
-    request.on('error', (error: NodeJS.ErrnoException) =>
-      failed(error.code === undefined ? error : new Error(`nobody answers at ${place} (${error.code})`)),
-    )
-  })
-}
-
 function tableOf(targets: readonly TargetReport[]): string {
   const rows = targets.map((target) => [
     [target.upstream, target.key, target.id].filter(Boolean).join('/'),
     target.url,
     target.health,
     String(target.inFlight),
-    target.lease ? `${seconds(target.lease.sinceHeartbeatMs)} of ${seconds(target.lease.ttlMs)}` : 'fixed',
+    heartbeatOf(target),
     target.lease ? seconds(target.lease.ageMs) : '',
     target.reason ?? target.lastError ?? '',
   ])
@@ -92,6 +53,14 @@ function tableOf(targets: readonly TargetReport[]): string {
         .trimEnd(),
     )
     .join('\n')
+}
+
+function heartbeatOf({ lease }: TargetReport): string {
+  if (lease === undefined) return 'fixed'
+  const { sinceHeartbeatMs, ttlMs } = lease
+  return sinceHeartbeatMs === undefined
+    ? 'by another proxy'
+    : `${seconds(sinceHeartbeatMs)} of ${seconds(ttlMs)}`
 }
 
 function seconds(ms: number): string {

@@ -1,16 +1,21 @@
+import { resolve } from 'node:path'
 import type { CertificateSummary } from '../admin/source.ts'
 import type { LoadedConfig } from '../config/loaded.ts'
+import { listIssued } from '../tls/acme/issued.ts'
 import { type CertificateFacts, type CertificateStore, loadCertificates } from '../tls/certificates.ts'
 
 /**
- * The certificates of a configuration, or nothing if none of its listeners speaks TLS. Where none is named, a
- * self-signed one is made for the hosts of the routes: the primary opens them before any worker does, so that
+ * The certificates of a configuration, those that were issued by themselves included, or nothing if none of its
+ * listeners speaks TLS. Where there is none, a self-signed one is made for the hosts of the routes: the primary opens them before any worker does, so that
  * they all find the same.
  */
 export async function openCertificates(config: LoadedConfig): Promise<CertificateStore | undefined> {
   if (!Object.values(config.listeners).some(({ tls }) => tls)) return undefined
+  const { automatic, certificates } = config.tls
+  const issued = automatic ? await listIssued(resolve(config.folder, automatic.storage)) : []
   return loadCertificates({
     ...config.tls,
+    certificates: [...certificates, ...issued.map(({ pair }) => pair)],
     folder: config.folder,
     selfSignedFor: hostsOf(config),
   })

@@ -29,7 +29,7 @@ const changes: [string, string, string[]][] = [
     ['listeners.more (not open yet)'],
   ],
   ['the admin port', `admin: { port: 1 }\n${base}`, ['admin']],
-  ['the number of workers', `workers: 3\n${base}`, ['workers']],
+  ['another Redis', `redis: { address: "10.0.0.5:6379" }\n${base}`, ['redis']],
   ['a public port', base.replace('8080 }', '8080, publicPort: 80 }'), []],
   ['a limit', `limits: { headerCount: 20 }\n${base}`, []],
   ['a route', base.replace('all', 'everything'), []],
@@ -44,7 +44,6 @@ for (const [what, text, expected] of changes) {
     assert.deepEqual(Object.keys(config.listeners), ['http', 'devices'])
     assert.equal(config.listeners.http?.port, 8080)
     assert.equal(config.listeners.devices?.address, '::')
-    assert.equal(config.workers, 'auto')
     assert.equal(config.admin.port, 9901)
   })
 }

@@ -2,15 +2,15 @@ import { isDeepStrictEqual } from 'node:util'
 import type { LoadedConfig } from '../config/loaded.ts'
 import type { ListenerConfig } from '../config/schema.ts'
 
-/** What a running Gatehouse keeps from its start, whatever a reload says: sockets, and the number of processes. */
+/** What a running Gatehouse keeps from its start, whatever a reload says: sockets, and Redis. */
 export interface KeptSettings {
   readonly listeners: LoadedConfig['listeners']
   readonly admin: LoadedConfig['admin']
-  readonly workers: LoadedConfig['workers']
+  readonly redis: LoadedConfig['redis']
 }
 
-export function keptSettings({ listeners, admin, workers }: LoadedConfig): KeptSettings {
-  return { listeners, admin, workers }
+export function keptSettings({ listeners, admin, redis }: LoadedConfig): KeptSettings {
+  return { listeners, admin, redis }
 }
 
 /**
@@ -36,9 +36,12 @@ export function withKept(
   }
   for (const name of Object.keys(config.listeners))
     if (kept.listeners[name] === undefined) needRestart.push(`listeners.${name} (not open yet)`)
-  for (const key of ['admin', 'workers'] as const)
+  for (const key of ['admin', 'redis'] as const)
     if (!isDeepStrictEqual(config[key], kept[key])) needRestart.push(key)
-  return { config: { ...config, listeners, admin: kept.admin, workers: kept.workers }, needRestart }
+  return {
+    config: { ...config, listeners, admin: kept.admin, redis: kept.redis },
+    needRestart,
+  }
 }
 
 const ofTheSocket = ['port', 'address', 'tls', 'proxyProtocol', 'clientCertificates'] as const

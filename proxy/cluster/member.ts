@@ -5,6 +5,7 @@ import type { TargetNews } from '../upstreams/leases/news.ts'
 import type { Forked } from './fork.ts'
 import type { ClosedRoute, Ports, StartOrder, ToPrimary, ToWorker } from './messages.ts'
 import { type Asker, createAsker } from './questions.ts'
+import type { Patience } from './serving.ts'
 import { countFor } from './shared-limits.ts'
 
 /** One worker as the primary knows it. */
@@ -12,7 +13,13 @@ export interface Member {
   readonly pid: number | undefined
   /** Unix time in milliseconds. */
   readonly startedAt: number
-  state: 'starting' | 'ready'
+  state: 'starting' | 'ready' | 'retiring'
+  /** Bytes, as it said last. */
+  readonly memory: number
+  /** Beats that it owes: more than a few, and its event loop does not turn. */
+  readonly silence: number
+  /** A beat is due. */
+  expectBeat(): void
   /** What it serves. */
   text: string
   /** What it said last when it was asked for its metrics. */
@@ -23,8 +30,8 @@ export interface Member {
   setTicketKeys(keys: Buffer): void
   /** Before it has its order it has none of it, and will get all. */
   tellTargets(news: TargetNews): void
-  /** Lets requests end for that many milliseconds. Answers when the process has ended. */
-  stop(deadline: number): Promise<void>
+  /** Lets what is under way end. Answers when the process has ended. */
+  stop(patience: Patience): Promise<void>
   kill(): void
 }
 
@@ -55,12 +62,21 @@ export function createMember({ worker, here }: Forked, events: MemberEvents): Me
   const gone = new Promise<void>((resolve) => process.once('exit', () => resolve()))
   let counted: MetricsJson | undefined
   let ordered = false
+  let memory = 0
+  let silence = 0
 
   const member: Member = {
     pid: process.pid,
     startedAt: Date.now(),
     state: 'starting',
     text: '',
+    get memory() {
+      return memory
+    },
+    get silence() {
+      return silence
+    },
+    expectBeat: () => void silence++,
     get counted() {
       return counted
     },
@@ -72,11 +88,12 @@ export function createMember({ worker, here }: Forked, events: MemberEvents): Me
     tellTargets(news) {
       if (ordered) send(worker, { kind: 'targets', news })
     },
-    async stop(deadline) {
+    async stop(patience) {
       if (member.state === 'starting') kill()
-      const cut = setTimeout(kill, deadline + endLimit)
+      const longest = Math.max(patience.requests, patience.tunnels) + endLimit
+      const cut = setTimeout(kill, longest)
       // It may have ended before it can answer, which is as good.
-      await asker.ask('stop', { deadline }, deadline + endLimit).catch(() => undefined)
+      await asker.ask('stop', patience, longest).catch(() => undefined)
       await gone
       clearTimeout(cut)
     },
@@ -93,6 +110,10 @@ export function createMember({ worker, here }: Forked, events: MemberEvents): Me
         )
       case 'answer':
         return asker.answered(message)
+      case 'beat':
+        silence = 0
+        memory = message.memory
+        return
       case 'trouble':
         return events.trouble(message.sentence)
       case 'refused':

@@ -2,8 +2,10 @@ import type { RouteSummary } from '../admin/route-summary.ts'
 import type { TargetUse } from '../admin/upstream-report.ts'
 import type { ConfigProblem } from '../config/loaded.ts'
 import type { MetricsJson } from '../observability/metrics.ts'
+import type { RecentDecision } from '../observability/recent-decisions.ts'
 import type { TargetNews } from '../upstreams/leases/news.ts'
 import type { KeptSettings } from './kept-settings.ts'
+import type { Patience } from './serving.ts'
 
 /**
  * Everything that the primary and a worker say to each other. All of it is plain data: each side reads the same
@@ -32,7 +34,12 @@ export type ToPrimary =
   /** It has missed news of targets, and asks for all of it. */
   | { readonly kind: 'missed' }
   | AnswerMessage
+  /** Its event loop turns. `memory`: bytes that the process holds. */
+  | { readonly kind: 'beat'; readonly memory: number }
   | { readonly kind: 'count'; readonly asked: CountsQuestion }
+
+/** So often a worker says that it lives. Milliseconds. */
+export const beatEvery = 1_000
 
 /** The real ports, by listener. */
 export type Ports = Readonly<Record<string, number>>
@@ -50,7 +57,7 @@ export interface StartOrder {
   readonly targets: TargetNews
   /** Where the admin listener is, as no lease may lead there: `http://127.0.0.1:9901` or `unix:/path`. */
   readonly admin: string
-  /** Whether limits are counted by the primary. One worker counts for itself. */
+  /** Whether limits are counted by the primary. One worker alone counts for itself. */
   readonly sharedLimits: boolean
 }
 
@@ -65,8 +72,12 @@ export interface Questions {
   metrics: { ask: Nothing; answer: MetricsJson }
   routes: { ask: Nothing; answer: readonly RouteSummary[] }
   targets: { ask: Nothing; answer: readonly TargetUse[] }
-  /** Take nothing new, let requests end for that many milliseconds, and then end. */
-  stop: { ask: { deadline: number }; answer: Nothing }
+  /** Open tunnels, by route. */
+  tunnels: { ask: Nothing; answer: Readonly<Record<string, number>> }
+  /** The last decisions about one client, or about all. */
+  decisions: { ask: { client?: string; most: number }; answer: readonly RecentDecision[] }
+  /** Take nothing new, let what is under way end within that time, and then end. */
+  stop: { ask: Patience; answer: Nothing }
 }
 export interface Activated {
   /** How many tunnels ended with their routes. */
@@ -101,8 +112,8 @@ export interface AnswerMessage {
 /** Counts of one turn of the event loop, one column each: an object per count would cost as much as the count. */
 export interface CountsQuestion {
   readonly id: number
-  /** The stores that are asked, as name and window in milliseconds. */
-  readonly stores: readonly (readonly [name: string, windowMs: number])[]
+  /** The stores that are asked, as name, window in milliseconds, and limit. */
+  readonly stores: readonly (readonly [name: string, windowMs: number, limit: number | undefined])[]
   /** For each count: which store, and the key. */
   readonly store: readonly number[]
   readonly key: readonly string[]

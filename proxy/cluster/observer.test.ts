@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { openAccessLogs } from '../observability/access-log.ts'
 import { metricsJson } from '../observability/metrics.ts'
+import { createRecentDecisions } from '../observability/recent-decisions.ts'
 import type { Exchange } from '../request/exchange.ts'
 import type { Route } from '../request/match/route.ts'
 import type { Decision } from '../request/policies/ask.ts'
@@ -42,7 +43,7 @@ for (const [what, decision, counted] of table) {
       default: { file: 'stdout', format: 'json', query: true },
       folder: '/nowhere',
     })
-    observeExchanges(() => logs).decided({} as Exchange, route, decision)
+    observeExchanges(() => logs, createRecentDecisions()).decided({} as Exchange, route, decision)
     await logs.close()
     const metric = (await metricsJson()).find(({ name }) => name === 'gatehouse_policy_decisions_total')
     const own = (metric?.values ?? []).filter(({ labels }) => labels.router === what)

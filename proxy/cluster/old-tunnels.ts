@@ -20,6 +20,15 @@ export function endOldTunnels(gatehouse: Gatehouse): number {
   return ended
 }
 
+/** How many tunnels are open, by route. */
+export function openTunnels(gatehouse: Gatehouse): Record<string, number> {
+  const open: Record<string, number> = {}
+  for (const exchange of gatehouse.inFlight)
+    if (isTunnel(exchange) && exchange.route !== undefined)
+      open[exchange.route] = (open[exchange.route] ?? 0) + 1
+  return open
+}
+
 function isTunnel(exchange: Exchange): boolean {
   return exchange.kind === 'websocket' && exchange.upgrade !== undefined
 }

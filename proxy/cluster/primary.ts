@@ -1,13 +1,24 @@
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { type Admin, openAdmin } from '../admin/server.ts'
+import type { WorkerChange } from '../admin/source.ts'
 import { reportTargets } from '../admin/upstream-report.ts'
 import type { LoadedConfig } from '../config/loaded.ts'
+import { registrationFiles } from '../config/registration-files.ts'
 import { watchConfig } from '../config/watch.ts'
+import { type Fleet, openFleet } from '../fleet/fleet.ts'
 import type { Logger } from '../observability/logger.ts'
-import { metricsJson, recordReload, renderMetrics, startProcessMetrics } from '../observability/metrics.ts'
+import {
+  metricsJson,
+  recordReload,
+  renderMetrics,
+  setFleetSource,
+  startProcessMetrics,
+} from '../observability/metrics.ts'
 import { memoryLimits } from '../request/policies/rate-limit.ts'
+import { followRevokedIds } from '../request/policies/revoked-ids.ts'
 import { rotateTicketKeys } from '../tls/ticket-keys.ts'
+import { openAutomaticCertificates } from './automatic-certificates.ts'
 import { openCertificates, summariseCertificates } from './certificates.ts'
 import { keptSettings } from './kept-settings.ts'
 import type { ClosedRoute, Ports } from './messages.ts'
@@ -16,7 +27,7 @@ import { type Condition, readinessOf } from './readiness.ts'
 import { openRegistrar } from './registrar.ts'
 import { createReloader, type Revision } from './reloader.ts'
 import { version } from './version.ts'
-import { createWorkers } from './workers.ts'
+import { createWorkers, type Replaced } from './workers.ts'
 
 export interface PrimarySettings extends Revision {
   readonly env: NodeJS.ProcessEnv
@@ -34,6 +45,8 @@ export interface Primary {
   readonly leased: readonly { readonly upstream: string; readonly url: string }[]
   /** Reads routes.yaml again, and the files that it names, although it may not have changed. */
   reload(): void
+  /** Puts a new worker in the place of each. */
+  replaceWorkers(): void
   /** Not ready, then no new connections, then no requests. Answers when the last worker has ended. */
   stop(): Promise<void>
   /** At once, with whatever is under way. */
@@ -42,7 +55,7 @@ export interface Primary {
 
 /** Answers when all serve. Throws one sentence if that cannot be; then nothing is open and no process is left. */
 export async function startPrimary({ config, text, env, log }: PrimarySettings): Promise<Primary> {
-  const wanted = config.workers === 'auto' ? availableParallelism() : config.workers
+  const wanted = countOf(config)
   let phase: Condition['phase'] = 'starting'
   let closedRoutes: readonly ClosedRoute[] = []
   startProcessMetrics(version)
@@ -71,14 +84,35 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
       watchCertificates()
       closedRoutes = answer.closedRoutes
       await registrar.configure(next.config)
+      automatic.configure(next.config)
+      // Not waited for: it takes as long as the slowest request.
+      if (countOf(next.config) !== workers.wanted)
+        change('resize', () => workers.resize(countOf(next.config)))
       return answer
     },
   })
+  const automatic = openAutomaticCertificates({ log, onFirst: () => void reloader.reload(true) })
   const tickets = rotateTicketKeys((keys) => workers.setTicketKeys(keys))
   const kept = keptSettings(config)
+  const revoked = followRevokedIds(resolve(config.folder, registrationFiles.revoked), (sentence) =>
+    log.error(sentence),
+  )
+  const fleet: Fleet | undefined =
+    config.redis &&
+    (await openFleet({
+      config: config.redis,
+      folder: config.folder,
+      env,
+      log,
+      register: () => registrar.register,
+      revoked,
+      adoptTicketKeys: tickets.adopt,
+    }))
+  if (fleet) setFleetSource(() => fleet.state)
   const workers = createWorkers({
     count: wanted,
-    limits: memoryLimits(),
+    allowed: () => reloader.running.config.limits,
+    limits: fleet?.limits ?? memoryLimits(),
     refused: (target, reason) => registrar.register.refused(target, reason),
     log,
     order: () => ({
@@ -88,10 +122,23 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
       ticketKeys: tickets.current().toString('base64'),
       targets: registrar.register.whole(),
       admin: admin?.url ?? '',
-      sharedLimits: wanted > 1,
+      sharedLimits: workers.wanted > 1 || fleet !== undefined,
     }),
   })
 
+  const reports = async () => reportTargets(registrar.register.targets(), await workers.targets())
+  let lastChange: WorkerChange | undefined
+  function change(kind: WorkerChange['kind'], work: () => Promise<Replaced>): void {
+    const current: WorkerChange = { kind, begunAt: Date.now() }
+    lastChange = current
+    log.info(
+      kind === 'replace' ? 'workers are replaced, one after the other' : 'the number of workers changes',
+    )
+    void work().then((became) => {
+      Object.assign(current, { endedAt: Date.now(), ...became })
+      if (became.outcome === 'replaced') log.info('workers are changed', { workers: became.workers })
+    })
+  }
   let admin: Admin | undefined
   let ports = configuredPorts(config)
   const registrar = await openRegistrar({
@@ -99,7 +146,11 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
     log,
     own: () => ownAddresses(ports, admin?.url),
     tell: (news) => workers.tellTargets(news),
+    reports,
+    happened: fleet?.happened,
+    isRevoked: (token) => revoked().has(token) || (fleet?.isRevoked(token) ?? false),
   })
+  await fleet?.start()
   try {
     admin = await openAdmin({
       ...placeOf(config),
@@ -107,17 +158,26 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
         version,
         metrics: async () => renderMetrics([await metricsJson(), ...(await workers.metrics())]),
         routes: workers.routes,
-        upstreams: async () => reportTargets(registrar.register.targets(), await workers.targets()),
+        upstreams: reports,
+        tunnels: workers.tunnels,
+        decisions: workers.decisions,
+        processes: () => ({ pid: process.pid, version, change: lastChange, workers: workers.list() }),
         registration: registrar.registration,
+        followers: registrar.followers,
         certificates: () => summariseCertificates(certificates?.list() ?? []),
+        automatic: automatic.status,
         readiness: () =>
           readinessOf({
             phase,
-            workers: { ready: workers.ready(), wanted },
+            workers: { ready: workers.ready(), wanted: workers.wanted },
             refused: reloader.refused,
             closedRoutes,
             waiting: registrar.waiting(),
-            certificates: certificates?.warnings() ?? [],
+            troubles: [
+              ...(certificates?.warnings() ?? []),
+              ...automatic.warnings(),
+              ...(fleet?.troubles() ?? []),
+            ],
           }),
       },
     })
@@ -126,6 +186,7 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
     ports = { ...ports, ...started.ports }
     phase = 'serving'
     recordReload('success', config.sha256)
+    automatic.configure(reloader.running.config)
     watchCertificates()
     const unwatch = watchConfig(config.file, () => void reloader.reload(false))
     const opened = admin
@@ -136,21 +197,28 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
       closedRoutes,
       leased: Array.from(registrar.register.leases(), ({ upstream, url }) => ({ upstream, url })),
       reload: () => void reloader.reload(true),
+      replaceWorkers: () => change('replace', workers.replaceAll),
       async stop() {
         phase = 'stopping'
         unwatch()
         tickets.stop()
+        fleet?.close()
         await workers.stop(reloader.running.config.limits.stop)
-        await Promise.all([opened.close(), registrar.close(), certificates?.close()])
+        await Promise.all([opened.close(), registrar.close(), certificates?.close(), automatic.close()])
       },
       kill: workers.kill,
     }
   } catch (error) {
     workers.kill()
     tickets.stop()
+    fleet?.close()
     await Promise.all([admin?.close(), registrar.close(), certificates?.close()])
     throw error
   }
+}
+
+function countOf({ workers }: LoadedConfig): number {
+  return workers === 'auto' ? availableParallelism() : workers
 }
 
 /** The admin listener as configured; a socket is relative to routes.yaml, like every file. */

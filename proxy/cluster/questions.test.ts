@@ -13,6 +13,8 @@ const answers: Answers = {
   metrics: () => [],
   routes: () => [],
   targets: () => [],
+  tunnels: () => ({}),
+  decisions: () => [],
   stop: () => ({}),
 }
 

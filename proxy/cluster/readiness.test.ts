@@ -8,7 +8,7 @@ const well: Condition = {
   refused: [],
   closedRoutes: [],
   waiting: [],
-  certificates: [],
+  troubles: [],
 }
 const mistake = {
   severity: 'error',
@@ -38,7 +38,7 @@ const table: [what: string, change: Partial<Condition>, ready: boolean, reasons:
     false,
     ['route api is closed: the file is not there'],
   ],
-  ['a certificate has expired', { certificates: ['it expired'] }, true, ['it expired']],
+  ['a certificate has expired', { troubles: ['it expired'] }, true, ['it expired']],
 ]
 for (const [what, change, ready, reasons] of table) {
   test(`${what}: ${ready ? 'ready' : 'not ready'}`, () => {

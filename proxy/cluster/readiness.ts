@@ -11,8 +11,8 @@ export interface Condition {
   readonly closedRoutes: readonly ClosedRoute[]
   /** Upstreams for whose services it waits. */
   readonly waiting: readonly string[]
-  /** Sentences about certificates that are served all the same. */
-  readonly certificates: readonly string[]
+  /** Sentences about what is wrong and keeps nobody from being served: certificates, Redis. */
+  readonly troubles: readonly string[]
 }
 
 /**
@@ -27,7 +27,7 @@ export function readinessOf({
   refused,
   closedRoutes,
   waiting,
-  certificates,
+  troubles,
 }: Condition): Readiness {
   const reasons: string[] = []
   if (phase !== 'serving') reasons.push(phase)
@@ -38,7 +38,7 @@ export function readinessOf({
   if (first) reasons.push(`routes.yaml was not taken up: ${formatProblem(first)}${more(refused.length - 1)}`)
   for (const { route, reason } of closedRoutes) reasons.push(`route ${route} is closed: ${reason}`)
   for (const upstream of waiting) reasons.push(`waiting for ${upstream}`)
-  return { ready, reasons: [...reasons, ...certificates] }
+  return { ready, reasons: [...reasons, ...troubles] }
 }
 
 function more(count: number): string {

@@ -1,6 +1,8 @@
 import { resolve } from 'node:path'
+import { createFollowers, type Followers } from '../admin/followers.ts'
 import { createRegistration, type Registration } from '../admin/registration.ts'
 import { createTokenGate } from '../admin/registration-token.ts'
+import type { TargetReport } from '../admin/upstream-report.ts'
 import type { LoadedConfig } from '../config/loaded.ts'
 import { registrationFiles } from '../config/registration-files.ts'
 import { openLogFile } from '../observability/log-file.ts'
@@ -11,18 +13,25 @@ import type { TargetNews } from '../upstreams/leases/news.ts'
 import { showPlace } from '../upstreams/leases/place.ts'
 import { createRegister, type Register, type RegisterEvent } from '../upstreams/leases/register.ts'
 import { createSnapshot } from '../upstreams/leases/snapshot.ts'
+import { toldOf } from '../upstreams/leases/standing.ts'
 
 export interface RegistrarSettings {
   readonly config: LoadedConfig
   readonly log: Logger
   own(): OwnAddresses
   tell(news: TargetNews): void
+  /** For followers that ask again and again. */
+  reports(): Promise<readonly TargetReport[]>
+  /** Tells the other proxies. */
+  happened?(event: RegisterEvent): void
+  isRevoked(token: string): boolean
 }
 
 /** The register with what surrounds it: the door for services, the audit log, the snapshot. */
 export interface Registrar {
   readonly register: Register
   readonly registration: Registration
+  readonly followers: Followers
   /** Leased upstreams with nobody there. Of keyed ones nobody is waited for. */
   waiting(): string[]
   configure(config: LoadedConfig): Promise<void>
@@ -30,7 +39,8 @@ export interface Registrar {
 }
 
 /** Answers when those are known again who were there before a restart. */
-export async function openRegistrar({ config, log, own, tell }: RegistrarSettings): Promise<Registrar> {
+export async function openRegistrar(settings: RegistrarSettings): Promise<Registrar> {
+  const { config, log, own, tell, isRevoked } = settings
   const { folder } = config
   let { upstreams } = config
   const audit = openLogFile(resolve(folder, registrationFiles.audit), {
@@ -40,9 +50,12 @@ export async function openRegistrar({ config, log, own, tell }: RegistrarSetting
   const write = (entry: object): void =>
     audit.write(`${JSON.stringify({ ts: new Date().toISOString(), ...entry })}\n`)
 
-  function changed({ event, lease, reason }: RegisterEvent): void {
-    const { upstream, key, id, url, state, weight, by } = lease
-    write({ event, upstream, key, id, url, state, weight, token: by, reason })
+  function changed(happened: RegisterEvent): void {
+    const { event, lease, reason } = happened
+    const { upstream, key, id, url, state, weight, by, via } = lease
+    // What was said to another proxy stands in its log.
+    if (via === undefined) write({ event, upstream, key, id, url, state, weight, token: by, reason })
+    settings.happened?.(happened)
     snapshot.touch()
     if (upstreams[upstream]?.keyed || (event !== 'registered' && event !== 'ended' && event !== 'left'))
       return
@@ -50,7 +63,21 @@ export async function openRegistrar({ config, log, own, tell }: RegistrarSetting
     else log.warn(`${showPlace(lease)} is gone`, { url, reason })
   }
 
-  const register = createRegister({ upstreams, folder, own, tell, changed })
+  const register = createRegister({
+    upstreams,
+    folder,
+    own,
+    tell(news) {
+      tell(news)
+      followers.tell(news)
+    },
+    changed,
+  })
+  const followers = createFollowers({
+    sequence: register.sequence,
+    whole: () => Array.from(register.targets(), toldOf),
+    reports: settings.reports,
+  })
   const snapshot = createSnapshot({
     file: resolve(folder, registrationFiles.snapshot),
     leases: register.leases,
@@ -58,17 +85,23 @@ export async function openRegistrar({ config, log, own, tell }: RegistrarSetting
   })
   const registration = createRegistration({
     register,
-    judgeToken: createTokenGate({ folder, onTrouble: (sentence) => log.error(sentence) }),
+    judgeToken: createTokenGate({ folder, isRevoked, onTrouble: (sentence) => log.error(sentence) }),
     refused: ({ place, by, reason }) => write({ event: 'refused', ...place, token: by, reason }),
   })
   setLeaseSource(function* () {
-    for (const { upstream, key, url, renewedAt, ttl } of register.leases())
-      yield { service: upstream, url: key === undefined ? url : undefined, expiresAt: renewedAt + ttl }
+    for (const { upstream, key, url, renewedAt, ttl, via } of register.leases())
+      yield {
+        service: upstream,
+        url: key === undefined ? url : undefined,
+        // Another proxy knows.
+        expiresAt: via === undefined ? renewedAt + ttl : undefined,
+      }
   })
   await register.restore(await snapshot.read())
   return {
     register,
     registration,
+    followers,
     waiting() {
       const there = new Set<string>()
       for (const { place, answers } of register.targets()) if (answers) there.add(place.upstream)
@@ -83,6 +116,7 @@ export async function openRegistrar({ config, log, own, tell }: RegistrarSetting
     },
     async close() {
       register.close()
+      followers.close()
       await Promise.all([snapshot.close(), audit.close()])
     },
   }

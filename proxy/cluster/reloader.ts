@@ -3,8 +3,10 @@ import { readFile } from 'node:fs/promises'
 import { loadConfig } from '../config/load.ts'
 import type { ConfigProblem, LoadedConfig } from '../config/loaded.ts'
 import { formatProblem } from '../config/problem.ts'
+import { BuildError } from '../gatehouse.ts'
 import type { Logger } from '../observability/logger.ts'
 import { recordReload } from '../observability/metrics.ts'
+import { findFailingTests } from '../rehearsal/route-tests.ts'
 import { keptSettings, withKept } from './kept-settings.ts'
 import type { Activated } from './messages.ts'
 
@@ -60,6 +62,8 @@ export function createReloader({ first, env, log, apply }: ReloaderSettings): Re
     for (const warning of loaded.warnings) log.warn(formatProblem(warning))
     const { config, needRestart } = withKept(loaded.config, kept)
     const next = { config, text: loaded.text }
+    const failing = await testsAgainst(config, env)
+    if (failing.length > 0) return refuse(failing)
     const answer = await apply(next, () => {
       running = next
       refused = []
@@ -107,6 +111,16 @@ export function createReloader({ first, env, log, apply }: ReloaderSettings): Re
       queue = next.catch(() => undefined)
       return next
     },
+  }
+}
+
+/** What the tests beside the file have against the table. What shows only when it is built is told by `apply`. */
+async function testsAgainst(config: LoadedConfig, env: NodeJS.ProcessEnv): Promise<readonly ConfigProblem[]> {
+  try {
+    return await findFailingTests(config, env)
+  } catch (error) {
+    if (error instanceof BuildError) return error.problems
+    throw error
   }
 }
 

@@ -4,12 +4,15 @@ import type { TargetUse } from '../admin/upstream-report.ts'
 import type { LoadedConfig } from '../config/loaded.ts'
 import { createGatehouse, type Gatehouse } from '../gatehouse.ts'
 import { type AccessLogs, openAccessLogs } from '../observability/access-log.ts'
-import { forgetRoutes, recordClientError, setMetricSources } from '../observability/metrics.ts'
+import { forgetRoutes, setMetricSources } from '../observability/metrics.ts'
+import { createRecentDecisions, type RecentDecisions } from '../observability/recent-decisions.ts'
 import { type OpenListeners, openListeners } from '../request/accept/listeners.ts'
+import type { Exchange } from '../request/exchange.ts'
 import type { LimitStore } from '../request/policies/context.ts'
 import type { CertificateStore } from '../tls/certificates.ts'
 import type { TargetSource } from '../upstreams/upstream.ts'
 import { openCertificates } from './certificates.ts'
+import { createClientErrors } from './client-errors.ts'
 import type { Activated, Ports } from './messages.ts'
 import { metricSources } from './metric-sources.ts'
 import { observeExchanges } from './observer.ts'
@@ -38,11 +41,20 @@ export interface Serving {
   routes(): RouteSummary[]
   /** Those with something under way, or of which something went wrong. */
   targets(): TargetUse[]
+  /** What was decided about clients a while ago. */
+  readonly recent: RecentDecisions
   /**
-   * Takes nothing new, lets requests end, and then ends what would never end by itself. Milliseconds that
-   * requests have.
+   * Takes nothing new, lets requests end, and then ends what would never end by itself. Called again, it may take
+   * less time than was said before.
    */
-  stop(deadline: number): Promise<void>
+  stop(patience: Patience): Promise<void>
+}
+
+/** What has how long to end, in milliseconds. */
+export interface Patience {
+  readonly requests: number
+  /** Tunnels and event streams: of a worker whose place another has taken. 0: they end at once. */
+  readonly tunnels: number
 }
 
 export interface PreparedServing {
@@ -54,15 +66,20 @@ export interface PreparedServing {
 export async function startServing(settings: ServingSettings): Promise<Serving> {
   const { config, env, limits, ticketKeys, targets, onTrouble } = settings
   const parts: Parts = { logs: openLogs(config), certificates: undefined }
+  const recent = createRecentDecisions()
+  const clientErrors = createClientErrors(onTrouble)
   const gatehouse = createGatehouse(config, {
     env,
     limits,
     targets,
-    observer: observeExchanges(() => parts.logs),
+    observer: observeExchanges(() => parts.logs, recent),
     onBackgroundError: onTrouble,
   })
   const close = async (): Promise<void> =>
     void (await Promise.all([gatehouse.close(), parts.logs.close(), parts.certificates?.close()]))
+  let stopped: Promise<void> | undefined
+  let requestsUntil = Number.POSITIVE_INFINITY
+  let tunnelsUntil = Number.POSITIVE_INFINITY
   try {
     parts.certificates = await openCertificates(config)
     const open = await openListeners({
@@ -73,11 +90,37 @@ export async function startServing(settings: ServingSettings): Promise<Serving> 
       ticketKeys,
       folder: config.folder,
       serve: gatehouse.serve,
-      onClientError: recordClientError,
+      onClientError(listener, code, peer) {
+        clientErrors(listener, code, peer)
+        recent.noteClientError(listener, code, peer)
+      },
     })
     const whole: Whole = { gatehouse, open, parts, onTrouble }
     followCertificates(whole)
     setMetricSources(metricSources(gatehouse, open, () => parts.certificates?.list() ?? []))
+    const stop = async (): Promise<void> => {
+      const isReplaced = tunnelsUntil > Date.now()
+      open.stopAccepting(isReplaced)
+      const idleUntil = Date.now() + oneMore
+      if (isReplaced)
+        await until(
+          () => open.connections().length === 0,
+          () => Math.min(requestsUntil, idleUntil),
+        )
+      open.stopAccepting()
+      await until(
+        () => !has(gatehouse, 'http'),
+        () => requestsUntil,
+      )
+      await until(
+        () => !has(gatehouse, 'websocket', 'sse'),
+        () => tunnelsUntil,
+      )
+      // What was answered last is still on its way to the client.
+      await open.close({ deadline: Math.min(lastBytes, Math.max(0, requestsUntil - Date.now())) })
+      await logged(gatehouse)
+      await close()
+    }
     return {
       gatehouse,
       listeners: open.listeners,
@@ -85,14 +128,12 @@ export async function startServing(settings: ServingSettings): Promise<Serving> 
       setTicketKeys: open.setTicketKeys,
       routes: () => gatehouse.state.table.routes.map((route) => summariseRoute(route)),
       targets: () => usedTargets(gatehouse),
-      async stop(deadline) {
-        const end = Date.now() + deadline
-        open.stopAccepting()
-        await gatehouse.settle(deadline)
-        // What was answered last is still on its way to the client.
-        await open.close({ deadline: Math.min(lastBytes, Math.max(0, end - Date.now())) })
-        await logged(gatehouse)
-        await close()
+      recent,
+      stop(patience) {
+        requestsUntil = Math.min(requestsUntil, Date.now() + patience.requests)
+        tunnelsUntil = Math.min(tunnelsUntil, Date.now() + patience.tunnels)
+        stopped ??= stop()
+        return stopped
       },
     }
   } catch (error) {
@@ -172,6 +213,19 @@ function usedTargets({ upstreams }: Gatehouse): TargetUse[] {
 /** The real ports, by listener. */
 export function portsOf({ listeners }: Serving): Ports {
   return Object.fromEntries(listeners.map(({ name, port }) => [name, port]))
+}
+
+/** How long clients have to use a kept connection once more before it is closed. Milliseconds. */
+const oneMore = 2_000
+
+/** Polls, because nothing tells of the end of an exchange, and at an end nobody is in a hurry. */
+async function until(isSo: () => boolean, end: () => number): Promise<void> {
+  while (!isSo() && Date.now() < end()) await new Promise((resolve) => setTimeout(resolve, 20))
+}
+
+function has({ inFlight }: Gatehouse, ...kinds: readonly Exchange['kind'][]): boolean {
+  for (const { kind } of inFlight) if (kinds.includes(kind)) return true
+  return false
 }
 
 /** Milliseconds for the last bytes of the last answers. */

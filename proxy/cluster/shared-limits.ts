@@ -20,16 +20,15 @@ export function sharedLimits(ask: (question: CountsQuestion) => void): SharedLim
   let asked: { id: number; resolves: readonly Resolve[] } | undefined
   let nextId = 1
 
-  function gather(name: string, windowMs: number, key: string): Promise<Count> {
+  function gather(asks: Store, storeKey: string, key: string): Promise<Count> {
     if (gathering === undefined) {
       gathering = { stores: [], places: new Map(), store: [], key: [], resolves: [] }
       if (asked === undefined) setImmediate(send)
     }
     const batch = gathering
-    const storeKey = `${windowMs} ${name}`
     let place = batch.places.get(storeKey)
     if (place === undefined) {
-      place = batch.stores.push([name, windowMs]) - 1
+      place = batch.stores.push(asks) - 1
       batch.places.set(storeKey, place)
     }
     batch.store.push(place)
@@ -46,7 +45,11 @@ export function sharedLimits(ask: (question: CountsQuestion) => void): SharedLim
   }
 
   return {
-    storeFor: (name, windowMs): CountStore => ({ increment: (key) => gather(name, windowMs, key) }),
+    storeFor(name, windowMs, limit): CountStore {
+      const asks = [name, windowMs, limit] as const
+      const storeKey = asks.join(' ')
+      return { increment: (key) => gather(asks, storeKey, key) }
+    },
     counted({ id, hits, resetAt }) {
       if (asked?.id !== id) return
       const { resolves } = asked
@@ -62,23 +65,29 @@ export function sharedLimits(ask: (question: CountsQuestion) => void): SharedLim
 
 /** The primary's side: counts what a worker asks for, in the order in which it came. */
 export async function countFor(limits: LimitStore, question: CountsQuestion): Promise<CountsAnswer> {
-  const stores = question.stores.map(([name, windowMs]) => limits.storeFor(name, windowMs))
+  const stores = question.stores.map((store) => limits.storeFor(...store))
   const hits: number[] = []
   const resetAt: number[] = []
+  const note = ({ totalHits, resetTime }: Count, at: number): void => {
+    hits[at] = totalHits
+    resetAt[at] = resetTime?.getTime() ?? 0
+  }
+  const awaited: Promise<void>[] = []
   for (let i = 0; i < question.key.length; i++) {
     const store = stores[question.store[i] as number] as CountStore
     const answer = store.increment(question.key[i] as string)
-    const { totalHits, resetTime } = answer instanceof Promise ? await answer : answer
-    hits.push(totalHits)
-    resetAt.push(resetTime?.getTime() ?? 0)
+    if (answer instanceof Promise) awaited.push(answer.then((count) => note(count, i)))
+    else note(answer, i)
   }
+  await Promise.all(awaited)
   return { id: question.id, hits, resetAt }
 }
 
 type Resolve = (count: Count) => void
+type Store = CountsQuestion['stores'][number]
 
 interface Gathering {
-  readonly stores: (readonly [name: string, windowMs: number])[]
+  readonly stores: Store[]
   readonly places: Map<string, number>
   readonly store: number[]
   readonly key: string[]

@@ -9,7 +9,8 @@ import { memoryLimits } from '../request/policies/rate-limit.ts'
 import { readTicketKeys } from '../tls/ticket-keys.ts'
 import { createDirectory } from '../upstreams/leases/directory.ts'
 import { type KeptSettings, withKept } from './kept-settings.ts'
-import type { StartOrder, ToPrimary, ToWorker } from './messages.ts'
+import { beatEvery, type StartOrder, type ToPrimary, type ToWorker } from './messages.ts'
+import { openTunnels } from './old-tunnels.ts'
 import { ownAddresses } from './own-addresses.ts'
 import { type Answers, answerQuestion } from './questions.ts'
 import { type PreparedServing, portsOf, type Serving, startServing } from './serving.ts'
@@ -60,8 +61,11 @@ const answers: Answers = {
   metrics: () => metricsJson(),
   routes: () => serving?.routes() ?? [],
   targets: () => serving?.targets() ?? [],
-  async stop({ deadline }) {
-    await serving?.stop(deadline)
+  tunnels: () => (serving === undefined ? {} : openTunnels(serving.gatehouse)),
+  decisions: ({ client, most }) =>
+    (client === undefined ? serving?.recent.latest(most) : serving?.recent.about(client)) ?? [],
+  async stop(allowed) {
+    await serving?.stop(allowed)
     // The answer goes out first.
     setImmediate(() => process.exit(0))
     return {}
@@ -85,7 +89,8 @@ process.on('message', (message: ToWorker) => {
 })
 
 // A terminal and systemd send these to every process of the group. The primary alone decides what they mean.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const) process.on(signal, () => {})
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'] as const)
+  process.on(signal, () => {})
 
 process.on('uncaughtException', fail)
 process.on('unhandledRejection', fail)
@@ -96,10 +101,11 @@ cluster.worker?.once('disconnect', () => {
   log.error('the primary is gone, so this worker ends')
   // Without it node:cluster would end the process at once, and with it what is under way.
   if (cluster.worker) cluster.worker.exitedAfterDisconnect = true
-  void serving.stop(patience).finally(() => process.exit(1))
+  void serving.stop({ requests: patience, tunnels: 0 }).finally(() => process.exit(1))
 })
 
 tell({ kind: 'here' })
+setInterval(() => tell({ kind: 'beat', memory: process.memoryUsage.rss() }), beatEvery).unref()
 
 // --- internal ---
 

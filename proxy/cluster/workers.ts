@@ -2,16 +2,27 @@ import type { RouteSummary } from '../admin/route-summary.ts'
 import type { TargetUse } from '../admin/upstream-report.ts'
 import type { ConfigProblem } from '../config/loaded.ts'
 import type { Logger } from '../observability/logger.ts'
-import { keepCounts, type MetricsJson } from '../observability/metrics.ts'
+import type { MetricsJson } from '../observability/metrics.ts'
+import type { RecentDecision } from '../observability/recent-decisions.ts'
 import type { LimitStore } from '../request/policies/context.ts'
 import type { TargetNews } from '../upstreams/leases/news.ts'
+import { createEndedCounts } from './ended-counts.ts'
 import { forkWorker } from './fork.ts'
 import { createMember, type Member } from './member.ts'
-import type { Activated, ClosedRoute, Ports, StartOrder } from './messages.ts'
+import {
+  type Activated,
+  beatEvery,
+  type ClosedRoute,
+  type Ports,
+  type Questions,
+  type StartOrder,
+} from './messages.ts'
 import { createRestartPace } from './restart-pace.ts'
 
 export interface WorkersSettings {
   readonly count: number
+  /** What a worker may have and take, as routes.yaml has it now. */
+  allowed(): WorkerLimits
   /** What a worker that starts now shall serve. */
   order(): StartOrder
   /** Where limits are counted for all of them. */
@@ -21,7 +32,33 @@ export interface WorkersSettings {
   readonly log: Logger
 }
 
-/** The processes that serve. One that ends by itself is replaced, and the others go on meanwhile. */
+/** Bytes and milliseconds; 0 is no limit. */
+export interface WorkerLimits {
+  readonly memory: number
+  readonly stall: number
+  readonly drain: number
+  readonly stop: number
+}
+
+/** What became of a change of workers. */
+export type Replaced =
+  | { readonly outcome: 'replaced'; readonly workers: number }
+  | { readonly outcome: 'failed'; readonly reason: string }
+
+/** One of them, as the admin listener shows it. */
+export interface WorkerReport {
+  readonly pid: number | undefined
+  readonly state: Member['state']
+  /** Unix ms. */
+  readonly startedAt: number
+  /** Bytes. */
+  readonly memory: number
+}
+
+/**
+ * The processes that serve. One that ends by itself is replaced, and the others go on meanwhile; one that spins is
+ * ended, and one that holds too much memory retires when another has taken its place.
+ */
 export interface Workers {
   /** Answers the real ports when all of them serve. Throws what the first that cannot start has to say. */
   start(): Promise<{ ports: Ports; closedRoutes: readonly ClosedRoute[] }>
@@ -38,6 +75,17 @@ export interface Workers {
   routes(): Promise<readonly RouteSummary[]>
   /** What all of them together have under way with targets. */
   targets(): Promise<readonly TargetUse[]>
+  /** Open tunnels of all of them, by route. */
+  tunnels(): Promise<Readonly<Record<string, number>>>
+  /** What all of them decided a while ago about one client, or about all: the newest first. */
+  decisions(client: string | undefined, most: number): Promise<readonly RecentDecision[]>
+  list(): WorkerReport[]
+  /** How many there shall be. */
+  readonly wanted: number
+  /** Another number of them. */
+  resize(count: number): Promise<Replaced>
+  /** Puts a new one in the place of each, one after the other: with it comes the code that is there now. */
+  replaceAll(): Promise<Replaced>
   setTicketKeys(keys: Buffer): void
   tellTargets(news: TargetNews): void
   /** Answers when the last has ended. `deadline`: milliseconds that requests have. */
@@ -55,21 +103,26 @@ const questionLimit = 2_000
 /** What all workers say at about the same time is one thing. */
 const sameFor = 10_000
 
-export function createWorkers({ count, order, limits, refused, log }: WorkersSettings): Workers {
+export function createWorkers({ count, allowed, order, limits, refused, log }: WorkersSettings): Workers {
   const members = new Set<Member>()
   const pace = createRestartPace()
   const said = new Map<string, number>()
-  let ended: MetricsJson[] = []
+  const ended = createEndedCounts()
+  /** Who waits for a worker that is to take the place of another. */
+  const hires = new Map<Member, (fault: string | undefined) => void>()
+  let wanted = count
+  let changes: Promise<unknown> = Promise.resolve()
   let phase: 'first start' | 'serving' | 'stopping' = 'first start'
   let firstStart: PromiseWithResolvers<Awaited<ReturnType<Workers['start']>>> | undefined
 
-  function fork(): void {
-    if (phase === 'stopping') return
+  function fork(hired?: (fault: string | undefined) => void): void {
+    if (phase === 'stopping') return hired?.('it stops')
     const member = createMember(forkWorker(), {
       order,
       limits,
       failed(sentence) {
         if (firstStart) return firstStart.reject(new Error(sentence))
+        answerHire(member, sentence)
         log.error('a worker cannot serve', { pid: member.pid, reason: sentence })
       },
       ready: (ports, closedRoutes) => void welcome(member, { ports, closedRoutes }),
@@ -79,6 +132,14 @@ export function createWorkers({ count, order, limits, refused, log }: WorkersSet
       exited: (how) => bury(member, how),
     })
     members.add(member)
+    if (hired) hires.set(member, hired)
+  }
+
+  function answerHire(member: Member, fault: string | undefined): boolean {
+    const hired = hires.get(member)
+    hires.delete(member)
+    hired?.(fault)
+    return hired !== undefined
   }
 
   async function welcome(
@@ -88,7 +149,8 @@ export function createWorkers({ count, order, limits, refused, log }: WorkersSet
     if (!(await followed(member))) return
     member.state = 'ready'
     if (phase === 'serving') log.info('a worker is ready', { pid: member.pid })
-    if (firstStart && serving().length === count) firstStart.resolve(told)
+    if (firstStart && serving().length === wanted) firstStart.resolve(told)
+    answerHire(member, undefined)
   }
 
   /** A reload may have passed by while the worker was starting. */
@@ -111,13 +173,88 @@ export function createWorkers({ count, order, limits, refused, log }: WorkersSet
 
   function bury(member: Member, how: string): void {
     members.delete(member)
-    if (member.counted) void keep(member.counted)
-    if (phase === 'stopping') return
+    void ended.add(member.counted)
+    if (phase === 'stopping' || member.state === 'retiring') return
+    // Whoever wanted it keeps the one whose place it should have taken.
+    if (answerHire(member, `it ended before it could serve (${how})`)) return
     if (firstStart) return firstStart.reject(new Error(`a worker ended before it could serve (${how})`))
     const wait = pace.next(Date.now() - member.startedAt)
     log.error('a worker has ended and is replaced', { pid: member.pid, how, afterMs: wait })
-    setTimeout(fork, wait)
+    setTimeout(() => {
+      if (active().length < wanted) fork()
+    }, wait)
   }
+
+  /** Answers what was in the way, once the new one serves or cannot. */
+  function hire(): Promise<string | undefined> {
+    return new Promise((resolve) => fork(resolve))
+  }
+
+  /** It gets nothing new, and ends when what it has has ended. */
+  function retire(member: Member): void {
+    member.state = 'retiring'
+    const { stop, drain } = allowed()
+    void member.count(questionLimit).then(() => member.stop({ requests: stop, tunnels: drain }))
+  }
+
+  async function replace(member: Member): Promise<string | undefined> {
+    if (member.state !== 'ready' || !members.has(member)) return undefined
+    const fault = await hire()
+    if (fault === undefined) retire(member)
+    return fault
+  }
+
+  async function replaceEach(old: readonly Member[]): Promise<Replaced> {
+    for (const member of old) {
+      const fault = await replace(member)
+      if (fault === undefined) continue
+      log.error('a new worker cannot serve; those before stay', { reason: fault })
+      return { outcome: 'failed', reason: fault }
+    }
+    return { outcome: 'replaced', workers: old.length }
+  }
+
+  async function resizeTo(next: number): Promise<Replaced> {
+    // One worker alone counts limits for itself, and must not go on to when there are more.
+    const alone = wanted === 1 && next > 1 ? serving() : []
+    const before = wanted
+    wanted = next
+    for (let more = next - serving().length; more > 0; more--) {
+      const fault = await hire()
+      if (fault === undefined) continue
+      wanted = before
+      log.error('a new worker cannot serve; there are no more than before', { reason: fault })
+      return { outcome: 'failed', reason: fault }
+    }
+    const became = await replaceEach(alone)
+    for (const member of serving().slice(next)) retire(member)
+    return became.outcome === 'failed' ? became : { outcome: 'replaced', workers: next }
+  }
+
+  /** One after the other: two at once would replace what the other has just brought. */
+  function inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const turn = changes.then(change)
+    changes = turn.catch(() => undefined)
+    return turn
+  }
+
+  const watch = setInterval(() => {
+    const { memory, stall } = allowed()
+    for (const member of members) {
+      if (member.state === 'starting') continue
+      member.expectBeat()
+      // Counted in turns of this loop, so that a machine that slept blames nobody.
+      if (stall > 0 && member.silence * beatEvery > stall + beatEvery) {
+        log.error('a worker does not answer and is ended', { pid: member.pid, afterMs: stall })
+        member.kill()
+      } else if (memory > 0 && member.memory > memory && member.state === 'ready' && !outgrown.has(member)) {
+        outgrown.add(member)
+        log.error('a worker holds too much memory and is replaced', { pid: member.pid, bytes: member.memory })
+        void inTurn(() => replaceEach([member]))
+      }
+    }
+  }, beatEvery).unref()
+  const outgrown = new WeakSet<Member>()
 
   function say(sentence: string): void {
     const now = Date.now()
@@ -127,19 +264,15 @@ export function createWorkers({ count, order, limits, refused, log }: WorkersSet
     log.warn(sentence)
   }
 
-  async function keep(counted: MetricsJson): Promise<void> {
-    const before = ended
-    ended = [...before, counted]
-    const sum = await keepCounts(ended)
-    ended = [sum, ...ended.slice(before.length + 1)]
-  }
-
   const serving = (): Member[] => [...members].filter(({ state }) => state === 'ready')
+  const active = (): Member[] => [...members].filter(({ state }) => state !== 'retiring')
+  /** Those too that have tunnels left: what a new table forbids ends there as well. */
+  const withTable = (): Member[] => [...members].filter(({ state }) => state !== 'starting')
 
   return {
     async start() {
       firstStart = Promise.withResolvers()
-      for (let i = 0; i < count; i++) fork()
+      for (let i = 0; i < wanted; i++) fork()
       const told = await firstStart.promise
       firstStart = undefined
       phase = 'serving'
@@ -147,7 +280,7 @@ export function createWorkers({ count, order, limits, refused, log }: WorkersSet
     },
     ready: () => serving().length,
     async reload(text, commit) {
-      const asked = serving()
+      const asked = withTable()
       const answers = await Promise.allSettled(
         asked.map((member) => member.ask('prepare', { text }, prepareLimit)),
       )
@@ -173,7 +306,7 @@ export function createWorkers({ count, order, limits, refused, log }: WorkersSet
           }
         }),
       )
-      await Promise.all(serving().map(followed))
+      await Promise.all(withTable().map(followed))
       const all = activated.flat()
       return {
         endedTunnels: all.reduce((sum, { endedTunnels }) => sum + endedTunnels, 0),
@@ -182,13 +315,29 @@ export function createWorkers({ count, order, limits, refused, log }: WorkersSet
     },
     async metrics() {
       await Promise.all([...members].map((member) => member.count(questionLimit)))
-      return [...members].flatMap(({ counted }) => (counted === undefined ? [] : [counted])).concat(ended)
+      return [...members].flatMap(({ counted }) => (counted === undefined ? [] : [counted])).concat(ended.all)
     },
+    list: () =>
+      Array.from(members, ({ pid, state, startedAt, memory }) => ({ pid, state, startedAt, memory })),
+    get wanted() {
+      return wanted
+    },
+    resize: (next) => inTurn(() => resizeTo(next)),
+    replaceAll: () => inTurn(() => replaceEach(serving())),
     routes: () => Promise.any(serving().map((member) => member.ask('routes', {}, questionLimit))),
-    async targets() {
-      const asked = serving().map((member) => member.ask('targets', {}, questionLimit))
-      const answers = await Promise.allSettled(asked)
-      return answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []))
+    targets: async () => (await answersOf(serving(), 'targets', {})).flat(),
+    async tunnels() {
+      const open: Record<string, number> = {}
+      for (const answer of await answersOf(serving(), 'tunnels', {}))
+        for (const [route, count] of Object.entries(answer)) open[route] = (open[route] ?? 0) + count
+      return open
+    },
+    async decisions(client, most) {
+      const answers = await answersOf(serving(), 'decisions', { client, most })
+      return answers
+        .flat()
+        .sort((a, b) => b.at - a.at)
+        .slice(0, most)
     },
     tellTargets(news) {
       for (const member of members) member.tellTargets(news)
@@ -198,13 +347,24 @@ export function createWorkers({ count, order, limits, refused, log }: WorkersSet
     },
     async stop(deadline) {
       phase = 'stopping'
-      await Promise.all([...members].map((member) => member.stop(deadline)))
+      clearInterval(watch)
+      await Promise.all([...members].map((member) => member.stop({ requests: deadline, tunnels: 0 })))
     },
     kill() {
       phase = 'stopping'
       for (const member of members) member.kill()
     },
   }
+}
+
+/** What each has to say; one that does not answer says nothing. */
+async function answersOf<Kind extends keyof Questions>(
+  members: readonly Member[],
+  about: Kind,
+  ask: Questions[Kind]['ask'],
+): Promise<Questions[Kind]['answer'][]> {
+  const answers = await Promise.allSettled(members.map((member) => member.ask(about, ask, questionLimit)))
+  return answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []))
 }
 
 function failure({ reason }: PromiseRejectedResult): ConfigProblem {

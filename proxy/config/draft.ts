@@ -18,6 +18,7 @@ export interface Draft {
   readonly routes: readonly Partial<RouteConfig>[]
   readonly tls?: Config['tls']
   readonly admin?: Config['admin']
+  readonly redis?: Config['redis']
 }
 
 export interface DraftReading {
@@ -44,6 +45,7 @@ function salvage(value: unknown): Draft {
     routes: (Array.isArray(top.routes) ? top.routes : []).map(salvageRoute),
     tls: parsed(shape.tls, top.tls),
     admin: parsed(shape.admin, top.admin),
+    redis: parsed(shape.redis, top.redis),
   }
 }
 

@@ -36,7 +36,7 @@ export interface FileChecks {
  * certificate is one and belongs to its key. Files that Gatehouse writes itself are not looked at.
  */
 export async function checkFiles(
-  config: Pick<LoadedConfig, 'tls' | 'listeners' | 'upstreams' | 'routes' | 'folder'>,
+  config: Pick<LoadedConfig, 'tls' | 'listeners' | 'upstreams' | 'routes' | 'redis' | 'folder'>,
   policies: readonly CheckedPolicies[],
   { source, env }: { source: Source; env: Readonly<Record<string, string | undefined>> },
 ): Promise<FileChecks> {
@@ -53,7 +53,7 @@ export async function checkFiles(
 }
 
 function mentionsOf(
-  config: Pick<LoadedConfig, 'listeners' | 'upstreams' | 'routes'>,
+  config: Pick<LoadedConfig, 'listeners' | 'upstreams' | 'routes' | 'redis'>,
   source: Source,
 ): Mention[] {
   const mentions: Mention[] = []
@@ -62,9 +62,18 @@ function mentionsOf(
     if (file !== undefined)
       mentions.push({ path: ['listeners', name, 'clientCertificates', 'ca'], file, kind: 'file' })
   }
-  for (const [name, { tls }] of Object.entries(config.upstreams))
+  for (const [name, { tls, sticky }] of Object.entries(config.upstreams)) {
     if (tls.ca !== undefined)
       mentions.push({ path: ['upstreams', name, 'tls', 'ca'], file: tls.ca, kind: 'file' })
+    if (sticky !== undefined)
+      mentions.push({ path: ['upstreams', name, 'sticky', 'key'], file: sticky.key, kind: 'file' })
+  }
+  for (const [path, file] of [
+    [['redis', 'password'], config.redis?.password],
+    [['redis', 'sentinels', 'password'], config.redis?.sentinels?.password],
+    [['redis', 'tls', 'ca'], config.redis?.tls?.ca],
+  ] as const)
+    if (file !== undefined) mentions.push({ path, file, kind: 'file' })
   for (const [index, { files }] of config.routes.entries()) {
     const path = ['routes', index, 'files']
     const isShort = source.show(path) !== undefined
@@ -105,6 +114,8 @@ async function checkMention(
     await access(whole, kind === 'folder' ? constants.R_OK | constants.X_OK : constants.R_OK)
     return []
   } catch (error) {
+    if (kind === 'folder' && file.startsWith('dist/') && (error as NodeJS.ErrnoException).code === 'ENOENT')
+      return refuse('is not there yet; `make build` makes what is in dist/')
     return refuse(describeFault(error, kind))
   }
 }

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { parseAddress } from '../address.ts'
+import { automaticHosts } from './automatic-hosts.ts'
 import type { LintFacts } from './lint-facts.ts'
 import type { LoadedConfig } from './loaded.ts'
 import type { Finding, Path } from './problem.ts'
@@ -9,6 +10,7 @@ import type { Finding, Path } from './problem.ts'
 export function warnOfUncoveredHosts(config: LoadedConfig, { certificates, show }: LintFacts): Finding[] {
   if (certificates.length === 0) return []
   const names = new Set(certificates.flatMap((certificate) => certificate.names))
+  for (const host of automaticHosts(config)) names.add(host)
   const told = new Set<string>()
   return config.routes.flatMap((route, index) => {
     if (!route.listeners?.some((name) => config.listeners[name]?.tls)) return []

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { acme } from './acme-schema.ts'
 import { bindAddress, name, port } from './patterns.ts'
 
 /** The sockets that clients connect to, and the certificates that are shown on them. */
@@ -43,6 +44,9 @@ export const tls = z.strictObject({
     .describe(
       'Chosen by the name that the client asks for: exact, then wildcard, then the first. Reloaded when a file changes. None: a self-signed one is made in certs/.',
     ),
+  automatic: acme
+    .optional()
+    .describe('Get and renew certificates by ACME, for hosts that none of the above covers.'),
   minVersion: z
     .enum(['TLSv1.2', 'TLSv1.3'])
     .default('TLSv1.2')

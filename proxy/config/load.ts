@@ -120,8 +120,9 @@ async function check(source: Source, { reading, text, env }: Given): Promise<Loa
 const none: CheckedPolicies = new Map()
 
 /** What of a draft mentions files, in the shape that `checkFiles` reads. */
-function filesOf({ listeners, upstreams, routes }: Draft) {
+function filesOf({ listeners, upstreams, routes, redis }: Draft) {
   return {
+    redis,
     listeners: withoutGaps(listeners),
     upstreams: withoutGaps(upstreams),
     // Only `files` is looked at, and that is there if it could be read.

@@ -33,6 +33,12 @@ export const fieldName = z
   .string()
   .regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, 'is not a field name; write one such as X-Team')
 
+/** A file path relative to routes.yaml, or `env:NAME`. A secret never stands in routes.yaml itself. */
+export const secret = z
+  .string()
+  .regex(/^(env:[A-Za-z_][A-Za-z0-9_]*|(?!env:).+)$/, 'is neither a file nor env:NAME; write one of the two')
+  .describe('A file, or `env:NAME` for an environment variable. The secret itself never stands here.')
+
 /** The names of the `:name` segments of a path. */
 export function paramsOf(path: string): string[] {
   return [...path.matchAll(/\/:([^/]+)/g)].map((found) => found[1] as string)

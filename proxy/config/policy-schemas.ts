@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { fieldName } from './patterns.ts'
+import { fieldName, secret } from './patterns.ts'
 import { duration, network, size } from './units.ts'
 
 /**
@@ -11,12 +11,6 @@ const mode = z
   .enum(['enforce', 'observe'])
   .default('enforce')
   .describe('`observe` counts and logs what would be refused, and lets it pass.')
-
-/** A file path relative to routes.yaml, or `env:NAME`. A secret never stands in routes.yaml itself. */
-const secret = z
-  .string()
-  .regex(/^(env:[A-Za-z_][A-Za-z0-9_]*|(?!env:).+)$/, 'is neither a file nor env:NAME; write one of the two')
-  .describe('A file, or `env:NAME` for an environment variable. The secret itself never stands here.')
 
 const maintenance = short(
   z.boolean(),
@@ -246,6 +240,22 @@ const securityHeaders = short(
       .enum(['isolate', 'same-site', 'any'])
       .default('same-site')
       .describe('Cross-Origin-*-Policy: `any` lets other sites embed, `isolate` also sets COEP.'),
+    permissionsPolicy: z
+      .record(
+        z.string().regex(/^[a-z-]+$/, 'is not the name of a browser feature, such as camera'),
+        z.array(
+          z
+            .string()
+            .regex(
+              /^(self|\*|https?:\/\/[^\s"\\/]+)$/,
+              'is not `self`, `*` or an origin, such as https://app.example.com',
+            ),
+        ),
+      )
+      .optional()
+      .describe(
+        'Who may use which feature of the browser: `{ camera: [], geolocation: [self] }` denies the camera to all.',
+      ),
     override: z.boolean().default(true).describe('Whether ours replace what the upstream sent.'),
     mode: z.literal('enforce').default('enforce'),
   }),

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { type ListenerConfig, listener, tls } from './listener-schema.ts'
 import { bindAddress, name, port } from './patterns.ts'
+import { redis } from './redis-schema.ts'
 import { policyBlock, type RouteConfig, route } from './route-schema.ts'
 import { duration, network, size } from './units.ts'
 import { type UpstreamConfig, upstream } from './upstream-schema.ts'
@@ -58,6 +59,11 @@ export const schema = z.strictObject({
     })
     .prefault({})
     .describe('Metrics, health and the route table. Loopback or a unix socket only.'),
+  redis: redis
+    .optional()
+    .describe(
+      'Shares leases, rate limits, revoked tokens and session ticket keys among the proxies of a fleet.',
+    ),
   workers: z
     .union([z.literal('auto'), z.int().min(1).max(256)])
     .default('auto')
@@ -72,8 +78,10 @@ export const schema = z.strictObject({
       connectionsPerClient: z
         .int()
         .min(0)
-        .default(0)
-        .describe('Most connections of one address per worker; 0 is no limit.'),
+        .default(1000)
+        .describe(
+          'Most connections of one address (an IPv6 /64 counts as one) per worker; more are cut at once. Those of `trustedProxies` are not counted. 0 is no limit.',
+        ),
       exchanges: z
         .int()
         .min(1)
@@ -85,10 +93,21 @@ export const schema = z.strictObject({
         .default(10_000)
         .describe('Most tunnels and event streams per worker. They take no place of `exchanges`.'),
       delay: duration
-        .prefault('200ms')
+        .prefault('1s')
         .describe(
           'How long a request may wait until its worker begins it; one that has waited longer is refused with 503 `overloaded`. While more comes than a core can do it is a quarter of that. 0s is no limit.',
         ),
+      memory: size
+        .prefault('2GB')
+        .describe('A worker that holds more is replaced, and ends when its exchanges have. 0B is no limit.'),
+      stall: duration
+        .prefault('10s')
+        .describe(
+          'A worker whose event loop has not turned for so long is ended and replaced. 0s is no limit.',
+        ),
+      drain: duration
+        .prefault('10m')
+        .describe('How long a worker that was replaced keeps its tunnels and event streams.'),
       stop: duration.prefault('30s').describe('How long a graceful stop waits for exchanges in flight.'),
     })
     .prefault({})

@@ -3,6 +3,7 @@ import { interpolate, isInterpolated } from './interpolate.ts'
 import type { ConfigProblem } from './loaded.ts'
 import { type Places, placeOf, placesOf, problemAt } from './places.ts'
 import { type Finding, formatPath, type Path } from './problem.ts'
+import { findUnclosed } from './unclosed.ts'
 
 /** routes.yaml as plain values, and the way back from a value to its place in the text. */
 export interface Source {
@@ -244,8 +245,20 @@ function describeFaults(places: Places, faults: readonly YAMLError[]): ConfigPro
   return problems.filter(({ line }, index) => problems.findIndex((other) => other.line === line) === index)
 }
 
+const missesAnEnd = /Missing closing|end with a|Nested mappings are not allowed/
+const ends: Readonly<Record<string, string>> = { '{': '}', '[': ']', '"': '"', "'": "'" }
+
 function describeFault(places: Places, fault: YAMLError): ConfigProblem {
   const offset = fault.pos[0]
+  const unclosed = missesAnEnd.test(fault.message) ? findUnclosed(places.text, offset) : undefined
+  if (unclosed !== undefined) {
+    const message = `is not YAML: this ${unclosed.sign} is not closed`
+    return problemAt(places, unclosed.offset, {
+      path: [],
+      message,
+      mend: `write ${ends[unclosed.sign]} at its end`,
+    })
+  }
   const message = `is not YAML: ${fault.message.replace(/\s+/g, ' ')}`
   // `{ port: ${PORT} }` reads as a block within a block.
   const unquoted = /\$\{?$/.test(places.text.slice(Math.max(0, offset - 1), offset + 1))

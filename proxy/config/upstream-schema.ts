@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { targetAddress } from './patterns.ts'
+import { fieldName, secret, targetAddress } from './patterns.ts'
 import { duration, network } from './units.ts'
 
 /** The services behind the proxy: fixed addresses, or addresses that services announce themselves. */
@@ -36,10 +36,30 @@ const healthCheck = z.strictObject({
 /** A bare path, or the whole check. */
 const health = z.union([healthPath.transform((path) => healthCheck.parse({ path })), healthCheck])
 
+/** A bare address, or one with its share. */
+const target = z.union([
+  targetAddress.transform((url) => ({ url, weight: 1 })),
+  z.strictObject({
+    url: targetAddress.describe('Where it is.'),
+    weight: z
+      .number()
+      .positive('is not above 0')
+      .max(1_000, 'is above 1000')
+      .default(1)
+      .describe('Its share beside other targets.'),
+  }),
+])
+
+const sticky = z.strictObject({
+  key: secret.describe('Signs the cookie: a file, or `env:NAME`. The same on all proxies of a fleet.'),
+  cookie: fieldName.default('gatehouse_target').describe('Name of the cookie.'),
+  ttl: duration.optional().describe('How long a browser keeps it. Default: until it is closed.'),
+})
+
 export const upstream = z
   .strictObject({
     targets: z
-      .array(targetAddress)
+      .array(target)
       .default([])
       .describe('Fixed addresses: `http://127.0.0.1:3000`, `https://10.0.0.7`, `unix:/run/app.sock`.'),
     leased: z.boolean().default(false).describe('Services announce their addresses themselves.'),
@@ -60,6 +80,19 @@ export const upstream = z
     slowStart: duration
       .prefault('0s')
       .describe('A target that is new, or back, works up to its full share in this time.'),
+    sticky: sticky
+      .optional()
+      .describe(
+        'A signed cookie brings a client back to the target that answered it first, while that is well.',
+      ),
+    retryBudget: z
+      .number()
+      .min(0, 'is below 0')
+      .max(1, 'is above 1')
+      .default(0.2)
+      .describe(
+        'So many exchanges may be repeated on another target after one failed them, per exchange; ten at first. What never reached a target is always tried elsewhere.',
+      ),
     networks: z
       .array(network)
       .default(['127.0.0.0/8', '::1'])
@@ -87,6 +120,13 @@ export const upstream = z
     (value) => !value.keyed || value.leased,
     'is `keyed` and not `leased`, so nothing could fill its pools; add `leased: true`',
   )
+  .transform(({ targets, ...others }) => ({
+    ...others,
+    targets: targets.map(({ url }) => url),
+    /** Of the fixed ones, by address. */
+    weights: Object.fromEntries(targets.map(({ url, weight }) => [url, weight])),
+  }))
 
 export type UpstreamConfig = z.output<typeof upstream>
+export type StickyConfig = z.output<typeof sticky>
 export type HealthConfig = z.output<typeof healthCheck>

@@ -4,6 +4,7 @@ import type { Sample } from './exchange-families.ts'
 export interface Counters {
   /** One value per label, in the order of the labels. */
   add(...values: string[]): void
+  addMany(count: number, ...values: string[]): void
   /** Drops the counters whose first label value is not to be kept. */
   keep(isKept: (value: string) => boolean): void
   samples(): Iterable<Sample>
@@ -25,13 +26,16 @@ export function createCounters(...labelNames: [string, ...string[]]): Counters {
     }
   }
 
+  function count(by: number, values: readonly string[]): void {
+    let level = root
+    for (let i = 0; i < values.length - 1; i++) level = below(level, values[i] as string)
+    const last = values[values.length - 1] as string
+    level.set(last, ((level.get(last) as number | undefined) ?? 0) + by)
+  }
+
   return {
-    add(...values) {
-      let level = root
-      for (let i = 0; i < values.length - 1; i++) level = below(level, values[i] as string)
-      const last = values[values.length - 1] as string
-      level.set(last, ((level.get(last) as number | undefined) ?? 0) + 1)
-    },
+    add: (...values) => count(1, values),
+    addMany: (by, ...values) => count(by, values),
     keep(isKept) {
       for (const value of [...root.keys()]) if (!isKept(value)) root.delete(value)
     },

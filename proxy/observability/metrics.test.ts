@@ -73,6 +73,7 @@ const table: Record<string, [type: string, labels: string]> = {
   gatehouse_config_last_reload_success_timestamp_seconds: ['gauge', ''],
   gatehouse_config_info: ['gauge', 'sha256'],
   gatehouse_tls_cert_not_after_timestamp_seconds: ['gauge', 'cn sans serial'],
+  gatehouse_tls_orders_total: ['counter', ''],
   gatehouse_build_info: ['gauge', 'node version'],
 }
 
@@ -123,7 +124,16 @@ test('promtool finds nothing to complain of', async (t) => {
   assert.equal(checked.status, 0)
 })
 
-test('a parser error that is no code of Node counts as OTHER', async () => {
+test('what clients do wrong counts by the code of Node or of the catalogue', async () => {
+  const codes = ['HPE_INVALID_METHOD', 'ERR_SSL_WRONG_VERSION_NUMBER', 'H2_RAPID_RESET', 'PROXY_UNTRUSTED']
+  for (const code of [...codes, 'TOO_MANY_CONNECTIONS', 'headers_too_large']) {
+    recordClientError('https', code)
+    const text = await renderMetrics([await metricsJson()])
+    assert.ok(text.includes(`gatehouse_client_errors_total{entrypoint="https",code="${code}"} 1`), code)
+  }
+})
+
+test('an error that has no such code counts as OTHER', async () => {
   recordClientError('devices', '"} 1\nforged')
   recordClientError('devices', undefined)
   const text = await renderMetrics([await metricsJson()])

@@ -1,5 +1,5 @@
 import { AggregatorRegistry, collectDefaultMetrics, type Metric, Registry } from 'prom-client'
-import type { ErrorCode } from '../errors.ts'
+import { type ErrorCode, errors } from '../errors.ts'
 import { createCounters } from './counters.ts'
 import { type Family, histogramSamples, type Sample, type Sum, sumUp } from './exchange-families.ts'
 import type { ExchangeRecord } from './exchange-record.ts'
@@ -51,8 +51,9 @@ export function recordRetry(service: string): void {
 export function recordHeartbeat(
   service: string,
   result: 'registered' | 'changed' | 'renewed' | 'left' | 'refused',
+  count = 1,
 ): void {
-  heartbeats.add(service, result)
+  heartbeats.addMany(count, service, result)
 }
 
 /** Asked when somebody reads the metrics of the process that holds the leases. */
@@ -64,8 +65,20 @@ export function setLeaseSource(given: () => Iterable<LeaseSample>): void {
 export interface LeaseSample {
   readonly service: string
   readonly url?: string
-  /** Unix ms. */
-  readonly expiresAt: number
+  /** Unix ms. Undefined: another proxy knows. */
+  readonly expiresAt?: number
+}
+
+/** Of the process that speaks to Redis, if there is one. */
+export function setFleetSource(given: () => FleetSample): void {
+  fleetSource = given
+}
+
+export interface FleetSample {
+  readonly there: boolean
+  /** Other proxies. */
+  readonly others: number
+  readonly counts: Readonly<Record<string, number>>
 }
 
 /** An exchange was refused because there is too much of this. */
@@ -73,13 +86,21 @@ export function recordOverload(reason: 'exchanges' | 'tunnels' | 'delay'): void 
   overloads.add(reason)
 }
 
-/** What a parser refused before there was a request. `code`: of Node's error, such as `HPE_HEADER_OVERFLOW`. */
+/**
+ * What was refused before there was a request. `code`: of Node's error, such as `HPE_HEADER_OVERFLOW`, or ours, such as
+ * `TOO_MANY_CONNECTIONS`.
+ */
 export function recordClientError(entrypoint: string, code: string | undefined): void {
   clientErrors.add(entrypoint, clientErrorCode(code))
 }
 
 export function recordDroppedLines(lines: number): void {
   droppedLines += lines
+}
+
+/** Of a certificate, with an authority. */
+export function recordOrder(result: 'success' | 'failure'): void {
+  certificateOrders.add(result)
 }
 
 /** `sha256`: of the configuration that is running now. */
@@ -155,8 +176,10 @@ const retries = createCounters('service')
 const clientErrors = createCounters('entrypoint', 'code')
 const overloads = createCounters('reason')
 const reloads = createCounters('result')
+const certificateOrders = createCounters('result')
 const heartbeats = createCounters('service', 'result')
 let leaseSource: (() => Iterable<LeaseSample>) | undefined
+let fleetSource: (() => FleetSample) | undefined
 let droppedLines = 0
 const lastReload: { successful?: number; succeededAt?: number; sha256?: string } = {}
 const build: { version?: string } = {}
@@ -210,6 +233,20 @@ gauge(
 )
 gauge('gatehouse_upstream_leases', 'Targets that are announced.', 'sum', () =>
   leaseCounts(leaseSource?.() ?? []),
+)
+gauge('gatehouse_redis_up', 'Whether Redis answers.', 'min', () =>
+  single(fleetSource && (fleetSource().there ? 1 : 0)),
+)
+gauge(
+  'gatehouse_fleet_proxies',
+  'Proxies of the fleet that this one heard of late, itself included.',
+  'max',
+  () => single(fleetSource && fleetSource().others + 1),
+)
+counter(
+  'gatehouse_limit_counts_total',
+  'Counts of rate limits in a fleet, by where: `redis`; `here`, because it is away; `known` to be past the limit.',
+  () => Object.entries(fleetSource?.().counts ?? {}).map(([by, value]) => ({ labels: { by }, value })),
 )
 gauge('gatehouse_open_connections', 'Connections of clients that are open.', 'sum', () =>
   Array.from(sources?.openConnections() ?? [], ({ entrypoint, protocol, count }) => ({
@@ -266,6 +303,9 @@ gauge('gatehouse_tls_cert_not_after_timestamp_seconds', 'When a certificate ends
     value: notAfter / 1000,
   })),
 )
+counter('gatehouse_tls_orders_total', 'Certificates that were ordered by ACME.', () =>
+  certificateOrders.samples(),
+)
 gauge('gatehouse_build_info', 'The version that runs.', 'max', () =>
   build.version === undefined
     ? []
@@ -314,6 +354,7 @@ function declare(
 function expiries(leases: Iterable<LeaseSample>): Sample[] {
   const first = new Map<string, { service: string; url: string; expiresAt: number }>()
   for (const { service, url = '', expiresAt } of leases) {
+    if (expiresAt === undefined) continue
     const key = `${service} ${url}`
     const before = first.get(key)
     if (before === undefined || expiresAt < before.expiresAt) first.set(key, { service, url, expiresAt })
@@ -339,7 +380,8 @@ function isCounting(type: unknown): boolean {
   return type === 'counter' || type === 'histogram'
 }
 
-/** Node has about 40 such codes. Anything that does not look like one is `OTHER`. */
-function clientErrorCode(code: string | undefined): string {
-  return code !== undefined && /^(HPE|ERR|E)_?[A-Z0-9_]{2,48}$/.test(code) ? code : 'OTHER'
+/** Node has about 40 such codes, we have a few, and those of the catalogue. Anything else is `OTHER`. */
+function clientErrorCode(code = ''): string {
+  const known = /^(HPE|ERR|E|H2|PROXY|TOO)_?[A-Z0-9_]{2,48}$/.test(code) || Object.hasOwn(errors, code)
+  return known ? code : 'OTHER'
 }

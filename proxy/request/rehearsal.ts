@@ -7,6 +7,7 @@ import { type NearMiss, nearMisses } from './match/near-misses.ts'
 import type { Route } from './match/route.ts'
 import type { PipelineState } from './pipeline.ts'
 import { askPolicies, type Decision, type TraceEntry } from './policies/ask.ts'
+import { handshakeFields } from './relay/relay-tunnel.ts'
 import { requestHeadersFor } from './relay/request-headers.ts'
 import { upstreamHost, upstreamPath } from './relay/rewrite.ts'
 import { judgeUnmatched, type Unmatched } from './unmatched.ts'
@@ -66,9 +67,10 @@ function sentTo(exchange: Exchange, route: Route, facts: Facts): Rehearsal['sent
   const { upstream, keyParam } = route.destination
   const target = upstream.targets(keyParam === undefined ? undefined : facts.params[keyParam])[0]
   const host = upstreamHost(route, facts, target?.address.authority ?? '(the target)')
+  const headers = requestHeadersFor(exchange, route, facts, host)
   return {
     method: facts.method,
     path: upstreamPath(route, facts, exchange.prefix),
-    headers: requestHeadersFor(exchange, route, facts, host),
+    headers: facts.upgrade ? handshakeFields(headers) : headers,
   }
 }

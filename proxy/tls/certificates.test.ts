@@ -147,7 +147,7 @@ test('an RSA and an ECDSA certificate of one name are served side by side', asyn
   assert.equal(await suite('ECDHE-ECDSA-AES128-GCM-SHA256'), 'ECDHE-ECDSA-AES128-GCM-SHA256')
 })
 
-test('only sound versions and suites are spoken, and the order of the client counts', async (t) => {
+test('only sound versions and suites are spoken, in our order unless ChaCha20 is asked for first', async (t) => {
   const { store } = await certificatesFor(t, ['localhost'])
   const port = await serveWith(t, store.optionsFor(undefined))
   const refused: [string, object][] = [
@@ -157,9 +157,25 @@ test('only sound versions and suites are spoken, and the order of the client cou
     ['no forward secrecy', { maxVersion: 'TLSv1.2', ciphers: 'AES128-GCM-SHA256' }],
   ]
   for (const [name, options] of refused) await assert.rejects(shake(port, options), name)
-  const chacha = await shake(port, { ciphers: 'TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256' })
-  assert.equal(chacha.getCipher().name, 'TLS_CHACHA20_POLY1305_SHA256')
-  chacha.destroy()
+  const chosen: [offered: string, chosen: string, maxVersion: 'TLSv1.2' | 'TLSv1.3'][] = [
+    ['TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256', 'TLS_AES_128_GCM_SHA256', 'TLSv1.3'],
+    ['TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256', 'TLS_CHACHA20_POLY1305_SHA256', 'TLSv1.3'],
+    [
+      'ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256',
+      'ECDHE-ECDSA-AES128-GCM-SHA256',
+      'TLSv1.2',
+    ],
+    [
+      'ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES128-GCM-SHA256',
+      'ECDHE-ECDSA-CHACHA20-POLY1305',
+      'TLSv1.2',
+    ],
+  ]
+  for (const [ciphers, name, maxVersion] of chosen) {
+    const socket = await shake(port, { ciphers, maxVersion })
+    assert.equal(socket.getCipher().name, name)
+    socket.destroy()
+  }
 })
 
 async function serveWith(t: Teardown, options: object): Promise<number> {

@@ -3,6 +3,7 @@ import net from 'node:net'
 import { resolve } from 'node:path'
 import tls from 'node:tls'
 import type { UpstreamConfig } from '../config/schema.ts'
+import { lookupAddresses } from './find-addresses.ts'
 import { Connection, type ResponseHandler } from './http1/connection.ts'
 import type { UpstreamRequest } from './http1/request-head.ts'
 
@@ -180,7 +181,7 @@ function connectorFor(
 ): Connector {
   const options: tls.ConnectionOptions & { path?: string } =
     address.socketPath === undefined
-      ? { host: address.host, port: address.port, lookup: guard?.lookup }
+      ? { host: address.host, port: address.port, lookup: guard?.lookup ?? lookupAddresses }
       : { path: address.socketPath }
   if (address.secure) {
     Object.assign(options, {

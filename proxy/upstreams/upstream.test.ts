@@ -20,10 +20,13 @@ function configOf(upstream: object): UpstreamConfig {
 function open(config: object = { leased: true }) {
   const directory = createDirectory()
   const refused: string[] = []
-  const upstream = createUpstream('it', configOf(config), '/', {
-    directory,
-    own: () => ({ ports: new Set(), sockets: new Set() }),
-    refused: (name, reason) => refused.push(`${name.split('\0').pop()} ${reason}`),
+  const upstream = createUpstream('it', configOf(config), {
+    folder: '/',
+    source: {
+      directory,
+      own: () => ({ ports: new Set(), sockets: new Set() }),
+      refused: (name, reason) => refused.push(`${name.split('\0').pop()} ${reason}`),
+    },
   })
   let sequence = 0
   directory.apply({ sequence, whole: true, put: [], gone: [] })

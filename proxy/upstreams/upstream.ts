@@ -7,7 +7,9 @@ import { type AllowedAddresses, guardConnections, type OwnAddresses } from './le
 import type { Directory } from './leases/directory.ts'
 import type { ToldTarget } from './leases/news.ts'
 import { nameOf } from './leases/place.ts'
-import { closeWhenIdle, createTarget, type Target } from './target.ts'
+import { createRetryBudget, type RetryBudget } from './retry-budget.ts'
+import { createSticky, type Sticky } from './sticky.ts'
+import { closeWhenIdle, createTarget, isWell, type Target } from './target.ts'
 
 export type { Target } from './target.ts'
 
@@ -15,6 +17,9 @@ export type { Target } from './target.ts'
 export interface Upstream {
   readonly name: string
   readonly config: UpstreamConfig
+  readonly retries: RetryBudget
+  /** How clients come back to their target, if they do. */
+  readonly sticky: Sticky | undefined
   targets(key?: string): readonly Target[]
   /** The targets of all its pools. */
   all(): Iterable<Target>
@@ -32,15 +37,20 @@ export interface TargetSource {
   refused(name: string, reason: string): void
 }
 
-export function createUpstream(
-  name: string,
-  config: UpstreamConfig,
-  folder: string,
-  source?: TargetSource,
-): Upstream {
+export interface UpstreamSurroundings {
+  /** Relative paths start here. */
+  readonly folder: string
+  readonly env?: NodeJS.ProcessEnv
+  readonly source?: TargetSource
+}
+
+/** Throws a sentence if there is no key for its cookie. */
+export function createUpstream(name: string, config: UpstreamConfig, around: UpstreamSurroundings): Upstream {
+  const { folder, env = {}, source } = around
   const byName = new Map<string, Target>()
   const pools = new Map<string | undefined, Target[]>()
   const balance = createBalance(config)
+  const sticky = config.sticky && createSticky(config.sticky, folder, env)
   const guard = source && guardOf(allowedAddresses(config, folder, source.own))
 
   const make = (place: { name: string; key?: string; id: string; url: string; leased: boolean }): Target =>
@@ -55,6 +65,7 @@ export function createUpstream(
 
   const add = (target: Target): void => {
     byName.set(target.name, target)
+    sticky?.add(target)
     const pool = pools.get(target.key)
     if (pool === undefined) pools.set(target.key, [target])
     else pool.push(target)
@@ -62,14 +73,18 @@ export function createUpstream(
 
   const remove = (target: Target): void => {
     byName.delete(target.name)
+    sticky?.remove(target)
     const pool = (pools.get(target.key) ?? []).filter((other) => other !== target)
     if (pool.length > 0) pools.set(target.key, pool)
     else pools.delete(target.key)
     void closeWhenIdle(target)
   }
 
-  for (const url of config.targets)
-    add(make({ name: nameOf({ upstream: name, id: url }), id: url, url, leased: false }))
+  for (const url of config.targets) {
+    const target = make({ name: nameOf({ upstream: name, id: url }), id: url, url, leased: false })
+    target.weight = config.weights[url] ?? 1
+    add(target)
+  }
 
   const unfollow = source?.directory.follow(name, {
     told(name, told) {
@@ -95,11 +110,21 @@ export function createUpstream(
   return {
     name,
     config,
+    retries: createRetryBudget(config.retryBudget),
+    sticky,
     targets: (key) => pools.get(key) ?? nobody,
     all: () => byName.values(),
     pick(key, tried, asker) {
       const targets = pools.get(key)
       if (targets === undefined) return undefined
+      const wanted = sticky?.targetOf(asker?.headers.get('cookie'))
+      if (
+        wanted?.key === key &&
+        wanted !== undefined &&
+        !tried.includes(wanted) &&
+        isWell(wanted, Date.now())
+      )
+        return wanted
       // A failing one has been asked and said no; one that is draining asked not to be chosen.
       const possible = targets.filter(
         (target) => !target.draining && target.health !== 'failing' && !tried.includes(target),

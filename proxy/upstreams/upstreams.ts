@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { UpstreamConfig } from '../config/schema.ts'
 import { closeWhenIdle } from './target.ts'
-import { createUpstream, type TargetSource, type Upstream } from './upstream.ts'
+import { createUpstream, type Upstream, type UpstreamSurroundings } from './upstream.ts'
 
 /** Every upstream of a configuration, by name. */
 export interface Upstreams {
@@ -17,7 +17,7 @@ export interface Upstreams {
  */
 export function createUpstreams(
   configs: Readonly<Record<string, UpstreamConfig>>,
-  { folder, source }: { folder: string; source?: TargetSource },
+  around: UpstreamSurroundings,
   previous?: Upstreams,
 ): Upstreams {
   const byName = new Map<string, Upstream>()
@@ -25,9 +25,7 @@ export function createUpstreams(
     const before = previous?.get(name)
     byName.set(
       name,
-      before && isDeepStrictEqual(before.config, config)
-        ? before
-        : createUpstream(name, config, folder, source),
+      before && isDeepStrictEqual(before.config, config) ? before : createUpstream(name, config, around),
     )
   }
   return {

@@ -1,4 +1,4 @@
-import http from 'node:http'
+import { callerOf, pathOf } from './admin-call.ts'
 
 /**
  * Tells a Gatehouse where a service is, for as long as it is there. It uses nothing of the proxy but its address, as
@@ -45,13 +45,13 @@ export interface Announced {
 /** Milliseconds. */
 const firstRetry = 200
 const longestRetry = 5_000
-const answerLimit = 5_000
 
 /** Announces a service at once, and again and again until it leaves. A proxy that is away is waited for. */
 export function announce(announcement: Announcement): Announced {
   const { ttl = 30_000, weight = 1, metadata = {}, headers, url } = announcement
   const onTrouble = announcement.onTrouble ?? ((sentence) => process.stderr.write(`${sentence}\n`))
   const ask = callerOf(announcement)
+  const path = pathOf(announcement)
   const heard = Promise.withResolvers<void>()
   let state: 'ready' | 'draining' | 'left' = 'ready'
   let isPaused = false
@@ -63,7 +63,11 @@ export function announce(announcement: Announcement): Announced {
   async function beat(): Promise<void> {
     clearTimeout(timer)
     if (state === 'left' || isPaused) return
-    const fault = await ask('PUT', JSON.stringify({ url, ttl: `${ttl}ms`, weight, state, metadata, headers }))
+    const { fault } = await ask(
+      'PUT',
+      path,
+      JSON.stringify({ url, ttl: `${ttl}ms`, weight, state, metadata, headers }),
+    )
     isHeard = fault === undefined
     if (fault === undefined) {
       failures = 0
@@ -97,7 +101,7 @@ export function announce(announcement: Announcement): Announced {
       if (state === 'left') return underway
       state = 'left'
       clearTimeout(timer)
-      underway = underway.then(() => ask('DELETE', undefined)).then(() => undefined)
+      underway = underway.then(() => ask('DELETE', path)).then(() => undefined)
       return underway
     },
   }
@@ -107,58 +111,11 @@ export function announce(announcement: Announcement): Announced {
 export async function withdraw(
   lease: Pick<Announcement, 'upstream' | 'key' | 'id' | 'admin' | 'token'>,
 ): Promise<void> {
-  await callerOf(lease)('DELETE', undefined)
+  await callerOf(lease)('DELETE', pathOf(lease))
 }
 
 // --- internal ---
 
 function nameOf({ upstream, key, id = 'main' }: Announcement): string {
   return [upstream, key, id].filter(Boolean).join('/')
-}
-
-/** Answers undefined when it was heard, or a sentence. Never rejects. One connection serves all heartbeats. */
-function callerOf(lease: Pick<Announcement, 'upstream' | 'key' | 'id' | 'admin' | 'token'>) {
-  const { upstream, key, id = 'main', admin = 'http://127.0.0.1:9901', token } = lease
-  const pool = key === undefined ? '' : `/keys/${encodeURIComponent(key)}`
-  const path = `/v1/upstreams/${encodeURIComponent(upstream)}${pool}/targets/${encodeURIComponent(id)}`
-  const place = admin.startsWith('unix:')
-    ? { socketPath: admin.slice('unix:'.length) }
-    : { host: new URL(admin).hostname.replace(/^\[|\]$/g, ''), port: new URL(admin).port || 80 }
-  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
-
-  return (method: 'PUT' | 'DELETE', body: string | undefined): Promise<string | undefined> =>
-    new Promise((done) => {
-      const headers: http.OutgoingHttpHeaders = { host: 'localhost', authorization: `Bearer ${token}` }
-      if (body !== undefined)
-        Object.assign(headers, {
-          'content-type': 'application/json',
-          'content-length': Buffer.byteLength(body),
-        })
-      const request = http.request({ ...place, agent, method, path, headers })
-      request.setTimeout(answerLimit, () => request.destroy(new Error(`no answer within ${answerLimit} ms`)))
-      request.on('error', (error: NodeJS.ErrnoException) =>
-        done(error.code === undefined ? error.message : `${admin} is away (${error.code})`),
-      )
-      request.on('response', (response) => {
-        let text = ''
-        response.setEncoding('utf8')
-        response.on('data', (chunk) => {
-          text += chunk
-        })
-        response.on('error', (error) => done(error.message))
-        response.on('end', () => {
-          const { statusCode = 0 } = response
-          done(statusCode < 300 ? undefined : `${statusCode} ${detailOf(text)}`)
-        })
-      })
-      request.end(body)
-    })
-}
-
-function detailOf(text: string): string {
-  try {
-    return (JSON.parse(text) as { detail?: string }).detail ?? text
-  } catch {
-    return text.slice(0, 200)
-  }
 }

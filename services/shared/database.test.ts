@@ -51,6 +51,32 @@ test('the embedded database keeps what was written, and runs each migration once
   assert.deepEqual(counted, [{ n: 10 }])
 })
 
+// With several connections the socket server of PGlite mixed up who had asked what: values of one question were bound to
+// another, rows that were there were not found, and one message that failed left all later ones waiting for ever.
+test('the embedded database answers each question with its own answer, however many are asked at once', async (t) => {
+  const { open } = await scene(t)
+  const database = await open()
+  t.after(() => database.close())
+  const outcomes = await Promise.allSettled(
+    Array.from({ length: 400 }, async (_, index) => {
+      if (index % 7 === 3) return database.pool.query('select no_such_column')
+      if (index % 3 === 0)
+        return database.inTransaction(async (client) => {
+          await client.query('insert into notes values ($1)', [`own ${index}`])
+          const { rows } = await client.query('select $1::int as own', [index])
+          assert.deepEqual(rows, [{ own: index }])
+        })
+      const { rows } = await database.pool.query('select $1::int as own, $2::text as name', [
+        index,
+        `n${index}`,
+      ])
+      assert.deepEqual(rows, [{ own: index, name: `n${index}` }])
+    }),
+  )
+  const wrong = outcomes.filter(({ status }, index) => (status === 'rejected') !== (index % 7 === 3))
+  assert.deepEqual(wrong, [])
+})
+
 test('a migration that fails is named, leaves nothing behind, and can be mended', async (t) => {
   const { folder, open } = await scene(t)
   await writeFile(join(folder, '002-broken.sql'), 'create table half (id int); create table notes (id int)')

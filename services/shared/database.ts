@@ -31,7 +31,8 @@ export async function openDatabase({ url, folder, migrations, log }: DatabaseSet
   const embedded = url === undefined ? await startEmbeddedPostgres(folder) : undefined
   const pool = new pg.Pool({
     ...(embedded?.connection ?? { connectionString: url, max: 10 }),
-    connectionTimeoutMillis: 5_000,
+    // In the embedded one everybody waits for one connection, which is no sign that it is away.
+    connectionTimeoutMillis: embedded === undefined ? 5_000 : 30_000,
     idleTimeoutMillis: 30_000,
     // A server that vanished without a word must not hold a request for ever.
     query_timeout: 30_000,

@@ -26,7 +26,8 @@ export async function startEmbeddedPostgres(place: string): Promise<EmbeddedPost
     )
   await rm(path, { force: true })
   const db = await PGlite.create(join(folder, 'postgres'))
-  const server = new PGLiteSocketServer({ db, path, maxConnections: connections })
+  // One more than is used: a connection that broke may still be there when the next one comes.
+  const server = new PGLiteSocketServer({ db, path, maxConnections: connections + 1 })
   await server.start()
   await chmod(path, 0o600)
   return {
@@ -41,8 +42,12 @@ export async function startEmbeddedPostgres(place: string): Promise<EmbeddedPost
 
 // --- internal ---
 
-/** PGlite works one query at a time; more connections only wait in another place. */
-const connections = 4
+/**
+ * PGlite is one session. Its socket server hands messages of several connections to it in turn, each by itself: between
+ * the parts of one question come those of another, the wrong values are bound, and a message that fails leaves all
+ * later ones waiting for ever. So there is one connection, and who wants to ask waits in the pool.
+ */
+const connections = 1
 
 function answers(path: string): Promise<boolean> {
   return new Promise((resolve) => {

@@ -11,6 +11,8 @@ export interface ServiceSettings extends Omit<Announcement, 'url' | 'token' | 'a
   readonly server: Server
   /** Where it listens and whom it tells, see `placeSettings`. Default: the environment. */
   readonly env?: Environment
+  /** Called first when the service stops, to end what would not end by itself: event streams and tunnels. */
+  onStopping?(): void
   /** Called after the last request has ended, to close what requests stand on. */
   onStopped?(): Promise<void>
   /** Milliseconds that requests have to end when the service stops. Default: 10,000. */
@@ -42,7 +44,7 @@ export const placeSettings = z.object({
 
 /** Starts a service: listens, announces itself, and stops in an order in which no request is lost. */
 export async function serve(settings: ServiceSettings): Promise<Service> {
-  const { server, env = process.env, patience = 10_000, onStopped, ...announcement } = settings
+  const { server, env = process.env, patience = 10_000, onStopping, onStopped, ...announcement } = settings
   const place = readEnvironment(placeSettings, env)
   const { GATEHOUSE_ADMIN: admin, GATEHOUSE_TOKEN: token, ANNOUNCE_URL: told } = place
   const listening = await listen(server, place)
@@ -53,6 +55,7 @@ export async function serve(settings: ServiceSettings): Promise<Service> {
   async function stop(): Promise<void> {
     // First nothing new comes, then what is there ends, and only then does the port close.
     await announced?.draining()
+    onStopping?.()
     const closed = new Promise<void>((resolve) => server.close(() => resolve()))
     const cut = setTimeout(() => server.closeAllConnections(), patience)
     // A connection that the proxy keeps for later is idle as soon as its last request has ended.

@@ -64,10 +64,10 @@ test('when the mistake is taken back all is well again', async () => {
 })
 
 test('a change that needs a restart is named, and the rest is in force', async () => {
-  await gatehouse.write(routes().replace('/a }', '/c }'), { workers: 3 })
+  const settings = 'redis: { address: "127.0.0.1:1" }'
+  await gatehouse.write(routes().replace('/a }', '/c }'), { settings })
   await eventually(() => isEverywhere('/c', 200))
-  await gatehouse.said(/need a restart.*"changes":"workers"/)
-  assert.equal(gatehouse.workers().length, 2)
+  await gatehouse.said(/need a restart.*"changes":"redis"/)
   await gatehouse.write(routes())
   await eventually(() => isEverywhere('/a', 200))
 })

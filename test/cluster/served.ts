@@ -12,6 +12,8 @@ import { tempFolder } from '../harness/temp-folder.ts'
 /** `./gatehouse serve` as a process of its own, with its workers. */
 export interface Served extends RunningCli {
   readonly report: StartReport
+  /** Of routes.yaml. */
+  readonly file: string
   /** `http://localhost:1234` of the listener `http`. */
   readonly url: string
   /** Puts another routes.yaml in place, whole. */
@@ -49,6 +51,7 @@ export async function served(t: Teardown, routes: string, options: ServedOptions
   return {
     ...cli,
     report,
+    file,
     url: report.listeners.http as string,
     async write(next, settings) {
       await writeFile(`${file}.new`, textOf(next, { ...options, ...settings }))

@@ -8,13 +8,15 @@ interface Result {
 }
 
 /** The results of all parts as a page, nginx beside Gatehouse. */
-export function writeReport(results: readonly Result[]): string {
+export function writeReport(results: readonly Result[], versions: readonly string[]): string {
   return [
     '# Conformance',
     '',
     'Written by `make conformance`. "Tolerable" is not quite what the standard says and harms nobody: another error',
-    'code, an end of the connection without a word. nginx is Debian’s, configured as a reverse proxy, beside ours for',
-    'scale.',
+    'code, an end of the connection without a word. nginx stands beside for scale: a reverse proxy with the suites that',
+    'Mozilla recommends, and otherwise as it comes. So it ends slow heads and bodies too, after its own 60 seconds.',
+    '',
+    `${versions.join(', ')}.`,
     '',
     '| part | requirements | right | tolerable | wrong | nginx: right | tolerable | wrong |',
     '|---|---:|---:|---:|---:|---:|---:|---:|',

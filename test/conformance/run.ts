@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { startGatehouse, startNginx } from '../differential/contenders.ts'
-import { needs } from '../harness/parts.ts'
+import { versionOf } from '../differential/server-process.ts'
+import { needs, pathOf } from '../harness/parts.ts'
 import type { Teardown } from '../harness/teardown.ts'
 import { withTeardown } from '../harness/with-teardown.ts'
 import { corpus } from './corpus.ts'
@@ -46,8 +47,10 @@ for (const part of parts) {
   console.log(`${part.title}: ${tell(rows)} (${Math.round((performance.now() - start) / 1000)} s)`)
 }
 
+const versions = [`Node ${process.versions.node}`, `OpenSSL ${process.versions.openssl}`]
+if (!beside.skip) versions.push(`nginx ${versionOf(pathOf('nginx'), '-v')}`)
 const file = new URL('results.md', import.meta.url)
-writeFileSync(file, writeReport(results))
+writeFileSync(file, writeReport(results, versions))
 console.log(`Written to ${file.pathname}`)
 
 const faults = results.flatMap(({ part, rows }) =>

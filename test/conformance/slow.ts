@@ -78,7 +78,7 @@ function askNowAndThen(url: string): { stop(): Promise<number | undefined> } {
   const waits: Promise<number>[] = []
   const ask = async (): Promise<number> => {
     const start = performance.now()
-    const { text } = await request(url, { timeout: 5000 })
+    const { text } = await request(url, { timeout: 15_000 })
     if (text !== 'small') throw new Error('Another answer')
     return Math.round(performance.now() - start)
   }

@@ -58,6 +58,16 @@ export async function startNginx(t: Teardown, upstreams: readonly number[]): Pro
   return { name: 'nginx', version: versionOf(file, '-v'), lanes }
 }
 
+/** What Mozilla recommends for servers whose clients are of the last years: the suites that Gatehouse has of itself. */
+const mozillaIntermediate = [
+  'ECDHE-ECDSA-AES128-GCM-SHA256',
+  'ECDHE-RSA-AES128-GCM-SHA256',
+  'ECDHE-ECDSA-AES256-GCM-SHA384',
+  'ECDHE-RSA-AES256-GCM-SHA384',
+  'ECDHE-ECDSA-CHACHA20-POLY1305',
+  'ECDHE-RSA-CHACHA20-POLY1305',
+].join(':')
+
 function nginxConfig(lanes: readonly Lane[], upstreams: readonly number[]): string {
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
   return `${process.getuid?.() === 0 ? 'user root;' : ''}
@@ -70,6 +80,8 @@ http {
   ${temporary.map((kind) => `${kind}_temp_path temp-${kind};`).join(' ')}
   ssl_certificate cert.pem;
   ssl_certificate_key key.pem;
+  ssl_protocols TLSv1.2 TLSv1.3;
+  ssl_ciphers ${mozillaIntermediate};
   client_max_body_size 0;
   proxy_http_version 1.1;
   proxy_request_buffering off;

@@ -17,20 +17,21 @@ interface Command {
 }
 
 /**
- * Runs a server in the foreground until the test ends, on ports of its own, once its last lane answers. `prepare`
- * writes its configuration. Somebody else may take a port before the server does; then it is tried with others.
+ * Runs a server in the foreground until the test ends, on ports of its own, once its last lane answers /closed with
+ * `closed`. `prepare` writes its configuration. Somebody else may take a port before the server does; then it is tried with others.
  */
 export async function serveOnFreePorts(
   t: Teardown,
   count: number,
   prepare: (lanes: readonly Lane[]) => Promise<Command>,
+  closed: readonly number[] = [403],
 ): Promise<readonly Lane[]> {
   for (let tries = 3; ; tries--) {
     const lanes: Lane[] = []
     while (lanes.length < count) lanes.push({ plain: await freePort(), secure: await freePort() })
     const { file, args } = await prepare(lanes)
     const running = start(t, file, args)
-    if (await running.answersOn(lanes.at(-1)?.plain ?? 0)) return lanes
+    if (await running.answersOn(lanes.at(-1)?.plain ?? 0, closed)) return lanes
     if (tries === 1) throw new Error(`${file} does not serve: ${running.said()}`)
   }
 }
@@ -57,12 +58,12 @@ function start(t: Teardown, file: string, args: readonly string[]) {
   return {
     said: () => said,
     /** False if it has ended by itself. */
-    answersOn: (port: number): Promise<boolean> =>
+    answersOn: (port: number, closed: readonly number[]): Promise<boolean> =>
       eventually(
         async () => {
           if (child.exitCode !== null) return 'ended'
           const { statuses } = await rawRequest(port, 'GET /closed HTTP/1.1\r\nHost: localhost\r\n\r\n')
-          return statuses[0] === 403 ? 'serves' : undefined
+          return closed.includes(statuses[0] ?? 0) ? 'serves' : undefined
         },
         { timeout: 10_000, every: 50 },
       ).then((outcome) => outcome === 'serves'),

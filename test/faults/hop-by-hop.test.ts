@@ -9,6 +9,7 @@
  */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import fc from 'fast-check'
 import { connectHttp2 } from '../harness/http2.ts'
 import { rawRequest } from '../harness/raw-request.ts'
 import { startScriptedUpstream } from '../harness/scripted-upstream.ts'
@@ -120,6 +121,85 @@ describe('of a response', () => {
       assert.equal(scene.proxy.gatehouse.inFlight.size, 0)
     })
   }
+})
+
+/** Names of one hop, names that only Connection may make so, and names that nothing may take away. */
+const ofTheHop = ['Keep-Alive', 'Proxy-Connection', 'TE', 'Trailer', 'HTTP2-Settings', 'Proxy-Authenticate']
+const ofAnyone = ['X-One', 'X-Two', 'x-three', 'X-FOUR', 'Cache-Control', 'ETag', 'Accept-Language']
+const ofOurs = ['X-Forwarded-For', 'X-Forwarded-Proto', 'X-Request-Id', 'Host', 'Content-Length']
+
+/** Fields in any order, and what Connection names of them, in any case, on any number of lines. */
+const anyFields = fc.record({
+  fields: fc.shuffledSubarray([...ofTheHop, ...ofAnyone]),
+  named: fc.array(
+    fc.tuple(
+      fc.constantFrom(...ofAnyone, ...ofOurs, 'close', 'keep-alive', '', 'nobody'),
+      fc.constantFrom('as it is', 'lower', 'upper', 'padded'),
+    ),
+    { maxLength: 6 },
+  ),
+  lines: fc.integer({ min: 1, max: 3 }),
+})
+
+function write({
+  fields,
+  named,
+  lines,
+}: {
+  fields: string[]
+  named: [string, string][]
+  lines: number
+}): string {
+  const spelled = named.map(([name, how]) =>
+    how === 'lower'
+      ? name.toLowerCase()
+      : how === 'upper'
+        ? name.toUpperCase()
+        : how === 'padded'
+          ? ` \t${name} `
+          : name,
+  )
+  const connections = Array.from({ length: lines }, (_, line) =>
+    spelled.filter((_, at) => at % lines === line),
+  )
+  return [
+    ...fields.map((name) => `${name}: secret`),
+    ...connections.map((names) => `Connection: ${names.join(',')}`),
+  ].join('\r\n')
+}
+
+test('whatever either side says of its connection, what it names ends here, and nothing else does', async (t) => {
+  let answer = ''
+  const upstream = await startScriptedUpstream(t, () => [answer, 'END'])
+  const scene = await openScene(t, upstream.url)
+  await fc.assert(
+    fc.asyncProperty(anyFields, anyFields, async (asked, answered) => {
+      answer = `HTTP/1.1 200 OK\r\n${write(answered)}\r\nContent-Length: 2\r\n\r\nok`
+      const reply = await rawRequest(
+        scene.plain,
+        `GET / HTTP/1.1\r\nHost: localhost\r\n${write(asked)}\r\n\r\n`,
+        // In chunks where the upstream gave its length away as a field of the connection.
+        { until: /ok(\r\n0\r\n\r\n)?$/ },
+      )
+      const received = upstream.connections.at(-1)?.received ?? ''
+      assert.deepEqual(reply.statuses, [200])
+      for (const [text, said] of [
+        [received, asked],
+        [reply.text, answered],
+      ] as const) {
+        const named = new Set(said.named.map(([name]) => name.toLowerCase()))
+        const passed = [...text.matchAll(/^([^:\r\n]+): secret\r$/gm)].map(([, name = '']) =>
+          name.toLowerCase(),
+        )
+        const due = said.fields.filter((name) => ofAnyone.includes(name) && !named.has(name.toLowerCase()))
+        assert.deepEqual(passed.sort(), due.map((name) => name.toLowerCase()).sort())
+      }
+      // What is ours is there, whatever was named.
+      for (const name of ['x-forwarded-for: 127.0.0.1', 'x-forwarded-proto: http', 'host: localhost'])
+        assert.ok(received.toLowerCase().includes(`\r\n${name}\r\n`), name)
+    }),
+    { numRuns: 150 },
+  )
 })
 
 describe("an upstream that closes its connection does not close the client's", () => {

@@ -8,15 +8,18 @@
  * everybody else is served meanwhile.
  */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { eventually } from '../harness/eventually.ts'
 import { freePort } from '../harness/free-port.ts'
 import { rawConnect, rawRequest } from '../harness/raw-request.ts'
 import { type Step, startScriptedUpstream } from '../harness/scripted-upstream.ts'
+import { onEnd, type Teardown } from '../harness/teardown.ts'
 import { tempFolder } from '../harness/temp-folder.ts'
-import { startUpstream } from '../harness/upstream.ts'
+import { closeServer, startUpstream, trackConnections } from '../harness/upstream.ts'
 import { doors, finalHead, knock, openScene, type Scene, startEcho } from './scene.ts'
 
 const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
@@ -102,6 +105,48 @@ test('an answer to a question that nobody asked is not the answer to the next on
       until: /ok$|evil$/,
     })
     assert.deepEqual([reply.statuses, /evil/.test(reply.text)], [[200], false])
+  }
+})
+
+/** What another protocol says to whoever connects, and an answer to a question that was not asked yet. */
+const greetings: [what: string, greeting: string | Buffer][] = [
+  ['SSH', 'SSH-2.0-OpenSSH_9.2\r\n'],
+  ['SMTP', '220 mail.test ESMTP\r\n'],
+  ['MySQL', Buffer.from('4a0000000a382e302e33320008000000', 'hex')],
+  ['a TLS alert', Buffer.from('15030100020228', 'hex')],
+  ['half a response', 'HTTP/1.1 200 OK\r\nContent-Le'],
+]
+
+for (const door of doors) {
+  for (const [what, greeting] of greetings) {
+    test(`an upstream that speaks first is refused over ${door}: ${what}`, async (t) => {
+      const greeter = await startGreeter(t, (socket) => socket.write(greeting))
+      const honest = await startEcho(t)
+      const scene = await openTwo(t, greeter.url, honest.url)
+      const [status] = await Promise.all([knock(t, scene, door, {}), othersAreServed(scene)])
+      // Half a response could still become a whole one, and is waited for.
+      assert.ok(status === 502 || (what === 'half a response' && status === 504), `it was ${status}`)
+      await eventually(() => scene.proxy.gatehouse.inFlight.size === 0 && greeter.open.size === 0)
+    })
+  }
+}
+
+test('what an upstream says on a connection that nobody uses is no answer to the next who comes', async (t) => {
+  // Otherwise one lie on an idle connection moves every later answer by one: each client gets its forerunner's.
+  const greeter = await startGreeter(t, (socket) => {
+    socket.once('data', () => {
+      socket.write(ok)
+      setTimeout(() => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil'), 20)
+    })
+  })
+  const scene = await openScene(t, greeter.url)
+  for (let i = 1; i <= 3; i++) {
+    const reply = await rawRequest(scene.plain, 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n', {
+      until: /ok$|evil$/,
+    })
+    assert.deepEqual([reply.statuses, reply.text.endsWith('ok')], [[200], true])
+    await eventually(() => greeter.open.size === 0)
+    assert.equal(greeter.taken, i)
   }
 })
 
@@ -203,6 +248,22 @@ test('an upstream that sends faster than the client reads is not read into memor
   )
   assert.ok(sent < 64 * 1024 * 1024, `${sent} bytes were taken`)
 })
+
+/** An upstream that acts as soon as somebody connects. */
+async function startGreeter(t: Teardown, greet: (socket: Socket) => void) {
+  const server = createServer((socket) => {
+    greeter.taken += 1
+    socket.on('error', () => {})
+    socket.resume()
+    greet(socket)
+  })
+  const open = trackConnections(server)
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onEnd(t, () => closeServer(server, open))
+  const greeter = { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, open, taken: 0 }
+  return greeter
+}
 
 /** `/` leads to the first, `/honest` to the second. */
 function openTwo(

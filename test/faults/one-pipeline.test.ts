@@ -8,6 +8,7 @@
  */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { connectFrames, flag, frameType, getFields, headers, statusOf } from '../harness/http2-frames.ts'
 import { arrivals, type Door, doors, knock, openScene, startEcho } from './scene.ts'
 
 const everyone = '["0.0.0.0/0", "::/0"]'
@@ -64,6 +65,43 @@ test('a request that no route serves is 404 at every door, and reaches nobody', 
   const scene = await openScene(t, upstream.url, { route: 'match: { path: /only }' })
   for (const door of doors) assert.equal(await knock(t, scene, door, { path: '/other' }), 404, door)
   assert.deepEqual(arrivals(upstream), [])
+})
+
+test('a tunnel by CONNECT over HTTP/2 is no fourth door: it is refused, and its connection lives on', async (t) => {
+  // RFC 8441 is not offered. Who asks for it all the same must not come in as some other request.
+  const upstream = await startEcho(t)
+  const scene = await openScene(t, upstream.url)
+  const connection = await connectFrames(t, scene.secure)
+  const offer = await connection.waitFor(
+    ({ type, flags }) => type === frameType.settings && (flags & flag.ack) === 0,
+  )
+  const enableConnectProtocol = 8
+  for (let at = 0; at < offer.payload.length; at += 6)
+    assert.notEqual(offer.payload.readUInt16BE(at), enableConnectProtocol)
+  const connects = [
+    [
+      [':method', 'CONNECT'],
+      [':protocol', 'websocket'],
+      [':scheme', 'https'],
+      [':path', '/'],
+      [':authority', 'localhost'],
+      ['sec-websocket-version', '13'],
+    ],
+    [
+      [':method', 'CONNECT'],
+      [':authority', 'localhost:443'],
+    ],
+  ] as [string, string][][]
+  for (const [index, fields] of connects.entries()) {
+    const stream = index * 2 + 1
+    connection.send(headers(stream, fields, { endStream: false }))
+    const answer = await connection.waitFor((each) => each.stream === stream)
+    assert.ok(answer.type === frameType.rstStream || (statusOf(answer) ?? 0) >= 400)
+  }
+  connection.send(headers(9, getFields('/after')))
+  const after = await connection.waitFor(({ stream, type }) => stream === 9 && type === frameType.headers)
+  assert.equal(statusOf(after), 200)
+  assert.deepEqual(arrivals(upstream), ['GET /after'])
 })
 
 function passed(door: Door): number {

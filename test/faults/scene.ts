@@ -88,13 +88,25 @@ async function knockHttp2(t: Teardown, port: number, ask: Required<Knock>): Prom
     [':path', ask.path],
     ...ask.headers.map(([name, value]) => [name.toLowerCase(), value] as const),
   ] as [string, string][]
-  connection.send(frame(frameType.headers, flag.endHeaders | flag.endStream, 1, encodeFields(fields)))
+  connection.send(...blockOf(fields))
   const last = await connection.waitFor(
     (each) =>
       (statusOf(each) ?? 0) >= 200 || each.type === frameType.rstStream || each.type === frameType.goaway,
   )
   connection.socket.destroy()
   return statusOf(last) ?? 0
+}
+
+/** HEADERS, and as many CONTINUATION as a block needs that is larger than a frame may be (RFC 9113 §4.2). */
+function blockOf(fields: [string, string][]): Buffer[] {
+  const block = encodeFields(fields)
+  const most = 16_384
+  return Array.from({ length: Math.ceil(block.length / most) }, (_, at) => {
+    const part = block.subarray(at * most, (at + 1) * most)
+    const last = (at + 1) * most >= block.length ? flag.endHeaders : 0
+    if (at === 0) return frame(frameType.headers, last | flag.endStream, 1, part)
+    return frame(frameType.continuation, last, 1, part)
+  })
 }
 
 /** An upstream that echoes requests and WebSocket messages, and remembers the heads of both. */

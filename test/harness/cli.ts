@@ -10,6 +10,8 @@ export interface CliOptions {
   cwd?: string
   /** Added to the environment; undefined removes. */
   env?: NodeJS.ProcessEnv
+  /** A program and its arguments that it is started by, such as `unshare`. */
+  by?: readonly string[]
   /** Standard input. */
   input?: string
   /** Milliseconds until it is killed; default 30,000. */
@@ -74,9 +76,10 @@ export function startCli(t: Teardown, args: readonly string[], options: CliOptio
   }
 }
 
-function start(args: readonly string[], { cwd, env }: CliOptions) {
+function start(args: readonly string[], { cwd, env, by = [] }: CliOptions) {
   // NODE_TEST_CONTEXT would make a child speak the test runner's protocol.
-  const child = spawn(launcher, args, { cwd, env: { ...process.env, NODE_TEST_CONTEXT: undefined, ...env } })
+  const [program = launcher, ...rest] = [...by, launcher, ...args]
+  const child = spawn(program, rest, { cwd, env: { ...process.env, NODE_TEST_CONTEXT: undefined, ...env } })
   const output = { stdout: '', stderr: '' }
   child.stdout.on('data', (chunk: Buffer) => {
     output.stdout += chunk

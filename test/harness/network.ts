@@ -1,4 +1,5 @@
-import { execFile, execFileSync } from 'node:child_process'
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { pathOf } from './parts.ts'
@@ -13,6 +14,8 @@ export interface Network {
   request(from: string, address: string, ask?: Omit<Ask, 'from' | 'agent'>): Promise<Omit<Reply, 'body'>>
   /** Runs a program in the namespace and answers its standard output. */
   run(program: string, ...args: string[]): Promise<string>
+  /** Starts a program in the namespace that runs until the test ends. Its output is the caller's to read. */
+  start(program: string, args: readonly string[], env?: NodeJS.ProcessEnv): ChildProcess
 }
 
 /**
@@ -48,6 +51,18 @@ export function makeNetwork(t: Teardown, addresses: readonly string[]): Network 
   return {
     server,
     run,
+    start(program, args, env) {
+      const child = spawn(pathOf('ip'), ['netns', 'exec', name, program, ...args], {
+        env: { ...process.env, NODE_TEST_CONTEXT: undefined, ...env },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      })
+      onEnd(t, async () => {
+        // `ip netns exec` becomes the program, so the signal reaches it.
+        if (child.exitCode !== null || child.signalCode !== null || !child.kill('SIGKILL')) return
+        await once(child, 'exit')
+      })
+      return child
+    },
     async request(from, address, ask = {}) {
       const question = JSON.stringify({ address, ask: { ...ask, from } })
       return JSON.parse(await run(process.execPath, requester, question))

@@ -53,7 +53,7 @@ export async function startProxy(t: Teardown, yaml: string, options: ProxyOption
   })
   let stopped: Promise<void> | undefined
   const stop = (deadline = 0) => {
-    stopped ??= serving.stop(deadline)
+    stopped ??= serving.stop({ requests: deadline, tunnels: 0 })
     return stopped
   }
   onEnd(t, () => stop())

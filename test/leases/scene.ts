@@ -39,19 +39,20 @@ const upstreams = `
   fixed: { targets: ["http://127.0.0.1:9"] }
 `
 
-export async function startScene(t: Teardown, { workers = 2 } = {}): Promise<Scene> {
+export async function startScene(t: Teardown, { workers = 2, sticky = false } = {}): Promise<Scene> {
   const folder = await tempFolder(t)
   const file = join(folder, 'routes.yaml')
   const ports = { http: await freePort(), admin: await freePort() }
-  const routes = ['photos', 'camera', 'visits', 'fixed'].map(
-    (name) => `  - { name: ${name}, match: { path: /${name} }, to: ${name} }`,
-  )
+  await writeFile(join(folder, 'sticky.key'), 'k'.repeat(43))
+  const stuck = sticky ? '  stuck: { leased: true, sticky: { key: sticky.key } }' : ''
+  const names = ['photos', 'camera', 'visits', 'fixed', ...(sticky ? ['stuck'] : [])]
+  const routes = names.map((name) => `  - { name: ${name}, match: { path: /${name} }, to: ${name} }`)
   await writeFile(
     file,
     `listeners: { http: { port: ${ports.http}, address: 127.0.0.1 } }
 admin: { port: ${ports.admin} }
 workers: ${workers}
-upstreams: ${upstreams}
+upstreams: ${upstreams}${stuck}
 routes:
 ${routes.join('\n')}
   - { name: desktop, match: { path: "/desktop/:key" }, to: "desktop/:key" }
@@ -64,7 +65,7 @@ ${routes.join('\n')}
     if (stdout === '') throw new Error(stderr)
     return JSON.parse(stdout) as { token: string; id: string }
   }
-  const { token } = await makeToken(['photos', 'camera', 'desktop', 'visits'])
+  const { token } = await makeToken(['photos', 'camera', 'desktop', 'visits', ...(sticky ? ['stuck'] : [])])
   const scene = {
     folder,
     file,

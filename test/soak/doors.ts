@@ -1,6 +1,6 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2'
 import { Agent, request as httpsRequest } from 'node:https'
-import { between } from './world.ts'
+import { between } from './chance.ts'
 
 /** The two ways in for requests, over TLS with a certificate that is verified. Connections are kept for a while. */
 export interface Doors {
@@ -24,7 +24,7 @@ export interface Reply {
   readonly body: Buffer
 }
 
-const patience = 30_000
+const patience = 60_000
 
 export function openDoors({ port, ca }: { port: number; ca: string }): Doors {
   const tls = { ca, servername: 'localhost' }
@@ -57,37 +57,45 @@ export function openDoors({ port, ca }: { port: number; ca: string }): Doors {
     return stream
   }
 
+  const askHttp1 = (ask: Ask, fresh: boolean): Promise<Reply> => {
+    const { path, method = 'GET', headers, body, host = 'localhost' } = ask
+    return new Promise((resolve, reject) => {
+      const sent = httpsRequest({
+        host: '127.0.0.1',
+        port,
+        path,
+        method,
+        agent: fresh ? false : agent,
+        ...tls,
+        // As if they were many.
+        localAddress: `127.0.0.${between(1, 250)}`,
+        headers: { host: `${host}:${port}`, ...headers },
+        signal: AbortSignal.timeout(patience),
+      })
+      sent.on('error', (error: NodeJS.ErrnoException) => {
+        // The proxy closed a connection that had been idle for long, as it was written to (RFC 9112 §9.3.1).
+        if (sent.reusedSocket && error.code === 'ECONNRESET') resolve(askHttp1(ask, true))
+        else reject(error)
+      })
+      sent.on('response', (response) => {
+        const chunks: Buffer[] = []
+        response.on('data', (chunk: Buffer) => chunks.push(chunk))
+        response.on('error', reject)
+        response.on('end', () =>
+          resolve({
+            status: response.statusCode ?? 0,
+            headers: response.headers,
+            body: Buffer.concat(chunks),
+          }),
+        )
+      })
+      sent.end(body)
+    })
+  }
+
   return {
-    http1: ({ path, method = 'GET', headers, body, host = 'localhost' }) =>
-      new Promise((resolve, reject) => {
-        const sent = httpsRequest({
-          host: '127.0.0.1',
-          port,
-          path,
-          method,
-          // One in ten opens a connection of its own.
-          agent: between(1, 10) === 1 ? false : agent,
-          ...tls,
-          // As if they were many.
-          localAddress: `127.0.0.${between(1, 250)}`,
-          headers: { host: `${host}:${port}`, ...headers },
-          signal: AbortSignal.timeout(patience),
-        })
-        sent.on('error', reject)
-        sent.on('response', (response) => {
-          const chunks: Buffer[] = []
-          response.on('data', (chunk: Buffer) => chunks.push(chunk))
-          response.on('error', reject)
-          response.on('end', () =>
-            resolve({
-              status: response.statusCode ?? 0,
-              headers: response.headers,
-              body: Buffer.concat(chunks),
-            }),
-          )
-        })
-        sent.end(body)
-      }),
+    // One in ten opens a connection of its own.
+    http1: (ask) => askHttp1(ask, between(1, 10) === 1),
     http2: ({ path, method = 'GET', headers, body, host = 'localhost' }) =>
       new Promise((resolve, reject) => {
         const stream = openStream(

@@ -10,6 +10,9 @@ export interface Sample {
   readonly memory: number
   /** Bytes of live and dead objects in the heaps of JavaScript. */
   readonly heap: number
+  /** Bytes that those heaps have taken from the system, and bytes of buffers and the like outside of them. */
+  readonly reserved: number
+  readonly external: number
   readonly descriptors: number
   readonly sockets: number
   /** Exchanges under way. */
@@ -49,6 +52,8 @@ export function createSampler({ pid, admin }: { pid: number; admin: string }): S
         at: (now.at - began) / 1000,
         memory: memoryOf(pid).pss,
         heap: sumOf(metrics, 'nodejs_heap_size_used_bytes'),
+        reserved: sumOf(metrics, 'nodejs_heap_size_total_bytes'),
+        external: sumOf(metrics, 'nodejs_external_memory_bytes'),
         descriptors: open.length,
         sockets: open.filter((each) => each.startsWith('socket:')).length,
         inFlight: sumOf(metrics, 'gatehouse_exchanges_in_flight'),

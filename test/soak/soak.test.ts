@@ -13,7 +13,7 @@ test('with everything at once no answer is wrong, and nothing is left behind', {
   timeout: 180_000,
 }, async (t) => {
   const outcome = await runSoak(t, {
-    seconds: 25,
+    seconds: 20,
     every: { sample: 2, reload: 5, certificate: 7, rotation: 6 },
     cores: availableParallelism() * 0.4,
   })

@@ -94,7 +94,7 @@ function judgeTrend(figure: Figure, samples: readonly Sample[]): Finding {
   }
 }
 
-export function inUnit(figure: Figure, value: number): string {
+function inUnit(figure: Figure, value: number): string {
   return figure === 'memory' || figure === 'heap' ? `${(value / 1024 ** 2).toFixed(0)} MB` : value.toFixed(0)
 }
 

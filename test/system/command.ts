@@ -31,7 +31,7 @@ export async function startServing(
   const edit = (text: string) => writeFile(join(cwd, 'routes.yaml'), text)
   await edit(yaml)
   const cli = startCli(t, ['serve', '--json'], { cwd, env })
-  const [line] = await cli.said(/^\{"version".*\}$/m)
+  const [line] = await cli.said(/^\{"version".*\}$/m, 60_000)
   const { listeners, admin } = JSON.parse(line)
   return { ...cli, folder: cwd, admin, edit, url: (listener) => listeners[listener] }
 }

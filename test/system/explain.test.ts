@@ -63,7 +63,7 @@ const rows: Row[] = [
   { path: '/open/..%2fclose/', route: undefined, status: 400 },
   { path: '/close%00', route: undefined, status: 400 },
   { path: '/closet', route: 'main' },
-  { path: '/flask/swagger/', route: 'visits' },
+  { path: '/flask/swagger/', route: 'visits-swagger' },
   { path: '/flask/auth/login', method: 'POST', route: 'visits-login' },
   { path: '/flask/auth/login/x', route: 'visits' },
   { path: '/flask/api/count', route: 'visits-count', status: 401 },

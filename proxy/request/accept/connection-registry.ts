@@ -1,3 +1,4 @@
+import { subscriberOf } from '../../address.ts'
 import type { Connection, ConnectionProtocol } from './connection.ts'
 
 export interface ConnectionCount {
@@ -10,7 +11,10 @@ export interface ConnectionCount {
 export interface ConnectionRegistry {
   readonly open: ReadonlySet<Connection>
   add(connection: Connection): void
-  /** Counts the connection for its client. Answers false past `most` (0 is no limit). Once per connection. */
+  /**
+   * Counts the connection for its client, of whom an IPv6 /64 is one. Answers false past `most` (0 is no limit).
+   * Once per connection.
+   */
   admit(connection: Connection, most: number): boolean
   counts(): ConnectionCount[]
   /** Kept once no connection is open. */
@@ -34,7 +38,7 @@ export function createConnectionRegistry(): ConnectionRegistry {
       })
     },
     admit(connection, most) {
-      const client = connection.peer.text
+      const client = subscriberOf(connection.peer)
       const count = perClient.get(client) ?? 0
       if (most > 0 && count >= most) return false
       perClient.set(client, count + 1)

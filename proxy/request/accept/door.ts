@@ -25,7 +25,9 @@ export function createDoor(
   }
   const admit = (connection: Connection): void => {
     if (connection.socket.destroyed) return
-    if (registry.admit(connection, acceptance.limits.connectionsPerClient)) enter(connection)
+    // A trusted proxy brings the connections of many. Whom it announces is one client again.
+    const most = inNetworks(connection.peer, trust.networks) ? 0 : acceptance.limits.connectionsPerClient
+    if (registry.admit(connection, most)) enter(connection)
     else refuse(connection, 'TOO_MANY_CONNECTIONS')
   }
 

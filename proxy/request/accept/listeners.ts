@@ -26,8 +26,11 @@ export interface OpenListeners {
   setTicketKeys(keys: Buffer): void
   /** Connections that are open keep the limits that Node has already read for them. */
   update(settings: { limits: Limits; trustedProxies: readonly string[] }): void
-  /** No new connections; idle ones end, busy ones end after their answer. Tunnels stay. */
-  stopAccepting(): void
+  /**
+   * No new connections; idle ones end, busy ones end after their answer. Tunnels stay. `gently`: idle ones, too, end
+   * after one more answer, so that no request meets a connection that is just being closed.
+   */
+  stopAccepting(gently?: boolean): void
   /** The same, then waits until all connections have ended, and cuts the rest after `deadline` milliseconds. */
   close(options: { deadline: number }): Promise<void>
 }
@@ -53,13 +56,13 @@ export async function openListeners(settings: ListenerSettings): Promise<OpenLis
   }, checkingInterval(settings.limits))
   clock.unref()
 
-  const stopAccepting = (): void => {
+  const stopAccepting = (gently = false): void => {
     for (const part of parts) {
       if (part.acceptance.stopping) continue
       part.acceptance.stopping = true
       part.door.close()
     }
-    for (const connection of registry.open) partFrom(connection)
+    if (!gently) for (const connection of registry.open) partFrom(connection)
   }
 
   return {

@@ -25,9 +25,9 @@ export interface PolicyContext {
 export interface LimitStore {
   /**
    * The counts of one policy. The same name and window is the same store, also after a reload, so that a
-   * reload forgives nobody. The window is in milliseconds.
+   * reload forgives nobody. The window is in milliseconds. Past `limit` the exact count matters to nobody.
    */
-  storeFor(name: string, windowMs: number): CountStore
+  storeFor(name: string, windowMs: number, limit?: number): CountStore
 }
 
 /** The part of express-rate-limit's `Store` that a policy asks: every such store is a CountStore. */

@@ -1,6 +1,7 @@
 import http from 'node:http'
 import https from 'node:https'
 import type { PolicyOptions } from '../../config/policy-schemas.ts'
+import { lookupAddresses } from '../../upstreams/find-addresses.ts'
 import type { Facts } from '../facts.ts'
 import {
   type Answer,
@@ -162,7 +163,13 @@ const mostAsking = 1000
  */
 function createAsker(url: URL, timeout: number): (headers: http.OutgoingHttpHeaders) => Promise<Reply> {
   const { request, Agent } = url.protocol === 'https:' ? https : http
-  const agent = new Agent({ keepAlive: true, maxSockets: 256, maxFreeSockets: 16, timeout: 15_000 })
+  const agent = new Agent({
+    keepAlive: true,
+    maxSockets: 256,
+    maxFreeSockets: 16,
+    timeout: 15_000,
+    lookup: lookupAddresses,
+  })
   let asking = 0
 
   function askOver(agent: http.Agent | false, headers: http.OutgoingHttpHeaders): Promise<Reply> {

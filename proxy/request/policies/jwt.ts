@@ -122,9 +122,9 @@ function compileRequirements(require: Options['require'], paramNames: readonly s
 
 /** A token is kept out by its own id, or with all others of its session. */
 function compileRevocation(file: string, { folder, onBackgroundError }: PolicyContext) {
-  const isListed = followRevokedIds(resolve(folder, file), onBackgroundError)
+  const revoked = followRevokedIds(resolve(folder, file), onBackgroundError)
   return ({ jti, sid }: Readonly<Record<string, unknown>>): boolean =>
-    [jti, sid].some((id) => typeof id === 'string' && isListed(id))
+    [jti, sid].some((id) => typeof id === 'string' && revoked().has(id))
 }
 
 // --- refusals ---

@@ -3,8 +3,16 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { type SampleFacts, sampleFacts } from '../../../test/harness/facts.ts'
+import { sampleFacts } from '../../../test/harness/facts.ts'
 import { readOptions, sampleContext, sampleUpgrade } from '../../../test/harness/policies.ts'
+import {
+  observing,
+  type PolicySample,
+  policySamples,
+  type Refusing,
+  sampleEnvironment,
+  sampleUsers,
+} from '../../../test/harness/policy-samples.ts'
 import type { RoutePolicies } from '../../config/loaded.ts'
 import { type PolicyName, policySchemas } from '../../config/policy-schemas.ts'
 import { errors } from '../../errors.ts'
@@ -19,66 +27,20 @@ import { buildPolicies, policyTable } from './index.ts'
  * that it must refuse. A policy without a sample does not compile, and fails below with a sentence.
  */
 
-/** Options as written in routes.yaml that refuse, and the exchange that they refuse. */
-interface Refusing {
-  readonly refuses: object | true | readonly string[]
-  readonly facts?: Omit<SampleFacts, 'headers'> & { headers?: readonly string[] }
-  /** Asked this often before, because only the next is refused. */
-  readonly before?: number
-  /** A plain request passes by design, and only the upgrade is refused. */
-  readonly requestsPass?: true
-}
-
 const folder = mkdtempSync(join(tmpdir(), 'policies-'))
 after(() => rmSync(folder, { recursive: true }))
-writeFileSync(join(folder, 'users'), 'ann:{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=\n')
-
-const samples = {
-  maintenance: { refuses: true },
-  deny: { refuses: ['192.0.2.0/24'] },
-  allow: { refuses: ['10.0.0.0/8'] },
-  cors: {
-    refuses: { origins: ['https://app.test'] },
-    facts: { headers: ['Origin', 'https://evil.test'] },
-    requestsPass: true,
-  },
-  methods: { refuses: ['POST'] },
-  rateLimit: { refuses: { limit: 1 }, before: 1 },
-  maxBody: { refuses: { size: '1B' }, facts: { headers: ['Content-Length', '2'] } },
-  basicAuth: { refuses: { users: 'users' } },
-  jwt: { refuses: { key: 'env:KEY' } },
-  // Port 1: nobody answers there, and whom nobody vouches for is refused.
-  forwardAuth: { refuses: { url: 'http://127.0.0.1:1/' } },
-  securityHeaders: 'decides nothing',
-  headers: 'decides nothing',
-  cache: 'decides nothing',
-  compress: 'decides nothing',
-} satisfies Record<PolicyName, Refusing | 'decides nothing'>
-
-/** Options of those that decide nothing: enough to be built. */
-const inert: Partial<Record<PolicyName, object | true>> = {
-  securityHeaders: true,
-  headers: { response: { set: { 'x-a': '1' } } },
-  cache: { rules: [{ maxAge: '1h' }] },
-  compress: true,
-}
+writeFileSync(join(folder, 'users'), sampleUsers)
 
 function build(name: PolicyName, written: unknown) {
   const policies = { [name]: readOptions(name, written), extensions: [] } as RoutePolicies
-  const context = sampleContext({ policies, folder, env: { KEY: 'k'.repeat(32) } })
+  const context = sampleContext({ policies, folder, env: sampleEnvironment })
   const [policy] = buildPolicies(policies, context, new Map())
   assert.ok(policy)
   return policy
 }
 
-function observing(refuses: Refusing['refuses']): object {
-  if (refuses === true) return { mode: 'observe' }
-  if (!Array.isArray(refuses)) return { ...refuses, mode: 'observe' }
-  return { networks: refuses, allow: refuses, mode: 'observe' }
-}
-
 for (const name of Object.keys(policySchemas) as PolicyName[]) {
-  const sample: Refusing | 'decides nothing' | undefined = samples[name]
+  const sample: PolicySample | undefined = policySamples[name]
   const fileName = name.replace(/[A-Z]/g, (capital) => `-${capital.toLowerCase()}`)
 
   test(`${name} has a row in the table, a file, and a test of its own`, () => {
@@ -91,16 +53,16 @@ for (const name of Object.keys(policySchemas) as PolicyName[]) {
   test(`${name} has a sample here`, () => {
     assert.ok(
       sample,
-      `add ${name} to \`samples\` in matrix.test.ts: options with which it refuses a client, or 'decides nothing'`,
+      `add ${name} to test/harness/policy-samples.ts: options with which it refuses a client, or adds something`,
     )
   })
 
   if (sample === undefined) continue
-  if (sample === 'decides nothing') {
+  if ('adds' in sample) {
     test(`${name} decides nothing, so there is nothing to walk around`, () => {
-      const policy = build(name, inert[name])
+      const policy = build(name, sample.adds)
       assert.equal(policy.name, name)
-      assert.equal(policy.decide, undefined, `${name} decides: give it a refusing sample in matrix.test.ts`)
+      assert.equal(policy.decide, undefined, `${name} decides: give it a sample that refuses`)
     })
     continue
   }
@@ -108,15 +70,16 @@ for (const name of Object.keys(policySchemas) as PolicyName[]) {
 }
 
 function decides(name: PolicyName, sample: Refusing): void {
-  const { refuses, facts = {}, before = 0 } = sample
-  const headers = facts.headers ?? []
+  const { refuses, before = 0, body } = sample
+  const length = body === undefined ? [] : ['Content-Length', String(body.length)]
+  const facts = { client: '127.0.0.1', headers: [...Object.entries(sample.headers ?? {}).flat(), ...length] }
   const kinds = [
     {
       kind: 'a request',
-      make: () => sampleFacts({ ...facts, headers }),
+      make: () => sampleFacts(facts),
       passes: sample.requestsPass === true,
     },
-    { kind: 'an upgrade', make: () => sampleUpgrade({ ...facts, headers }), passes: false },
+    { kind: 'an upgrade', make: () => sampleUpgrade(facts), passes: false },
   ]
   for (const { kind, make, passes } of kinds) {
     if (passes) continue
@@ -139,7 +102,7 @@ function decides(name: PolicyName, sample: Refusing): void {
     })
 
     test(`${name} in observe mode notes ${kind} and lets it pass`, async () => {
-      const policy = build(name, narrowed(name, observing(refuses)))
+      const policy = build(name, observing(name, sample))
       for (let i = 0; i < before; i++) await askPolicies([policy], make())
       const decision = await askPolicies([policy], make())
       assert.equal(decision.outcome, 'pass')
@@ -149,17 +112,4 @@ function decides(name: PolicyName, sample: Refusing): void {
       )
     })
   }
-}
-
-/** A list is short for `networks` or for `allow`: the schema knows which, and refuses the other. */
-function narrowed(name: PolicyName, written: object): object {
-  if (policySchemas[name].safeParse(written).success) return written
-  const { networks, allow, mode } = written as { networks?: unknown; allow?: unknown; mode: string }
-  const forms = [
-    { networks, mode },
-    { allow, mode },
-  ]
-  const fitting = forms.find((form) => policySchemas[name].safeParse(form).success)
-  assert.ok(fitting, `the options of ${name} take no \`mode: observe\``)
-  return fitting
 }

@@ -82,6 +82,26 @@ for (const [value, resource, opener, embedder] of crossOrigin) {
   })
 }
 
+test('Permissions-Policy says for each feature who may use it, and is not sent where nothing is said', () => {
+  const permissionsPolicy = {
+    camera: [],
+    geolocation: ['self', 'https://maps.test'],
+    fullscreen: ['*'],
+  }
+  assert.equal(
+    send({ permissionsPolicy })['permissions-policy'],
+    'camera=(), geolocation=(self "https://maps.test"), fullscreen=*',
+  )
+  assert.equal(send(true)['permissions-policy'], undefined)
+  for (const wrong of [
+    { 'Camera;': [] },
+    { camera: ['"self"'] },
+    { camera: ['a.test'] },
+    { camera: ['https://a/"'] },
+  ])
+    assert.throws(() => build({ permissionsPolicy: wrong }))
+})
+
 test('ours replace what the upstream sent, and what it runs on is not told', () => {
   const fields = send(true, sampleHead({ 'x-frame-options': 'ALLOWALL', 'x-powered-by': 'Flask', etag: '1' }))
   assert.equal(fields['x-frame-options'], 'SAMEORIGIN')

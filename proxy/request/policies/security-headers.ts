@@ -58,7 +58,17 @@ function capture(options: Options): { fields: readonly HeaderEntry[]; removed: r
     failure = error
   })
   if (failure !== undefined) throw failure
+  const permissions = permissionsOf(options)
+  if (permissions !== '') fields.set('permissions-policy', permissions)
   return { fields: [...fields], removed }
+}
+
+/** A structured field (RFC 8941), which helmet does not write: `camera=(), geolocation=(self "https://a.test")`. */
+function permissionsOf({ permissionsPolicy = {} }: Options): string {
+  const allowed = (who: string): string => (who.includes(':') ? `"${who}"` : who)
+  return Object.entries(permissionsPolicy)
+    .map(([feature, list]) => `${feature}=${list.includes('*') ? '*' : `(${list.map(allowed).join(' ')})`}`)
+    .join(', ')
 }
 
 function helmetOptions(options: Options): HelmetOptions {

@@ -7,8 +7,11 @@ interface Guarded {
   readonly onFailure: (why: string) => void
 }
 
-/** A store that has not answered by then has failed, and is left alone for a while. In milliseconds. */
-const patience = 250
+/**
+ * A store that has not answered by then has failed, and is left alone for a while. In milliseconds. Longer than the
+ * primary waits for Redis, so that it is the primary that counts for all workers meanwhile.
+ */
+const patience = 1_000
 const pause = 1_000
 
 /**

@@ -19,6 +19,8 @@ export interface Relay {
   /** The client was told to send its body (RFC 9110 §10.1.1). Once, however many targets are asked. */
   invited: boolean
   readonly tried: Target[]
+  /** The cookie that brings the client back to the target that is asked now. */
+  stick?: string
   readonly retried: (service: string) => void
 }
 

@@ -90,6 +90,7 @@ export class ResponseRelay implements ResponseHandler {
     // A length of no body makes the next response pass for the body (RFC 9110 §8.6).
     if (status === 204) delete received['content-length']
     rewriteResponse(exchange, route, facts, received)
+    stickTo(received, this.#relay.stick)
     if (String(received['content-type']).startsWith('text/event-stream')) {
       if (exchange.admission?.enterStream(exchange) === false)
         return this.#flow?.abort(new GatehouseError('overloaded', explainOverload('tunnels')))
@@ -128,6 +129,7 @@ export class ResponseRelay implements ResponseHandler {
 
   onSwitch(headers: ReceivedFields, upstream: Socket, early: Buffer): void {
     this.#answered(101, headers)
+    stickTo(headers, this.#relay.stick)
     this.#switched?.(headers, upstream, early)
   }
 
@@ -181,6 +183,10 @@ function sendInterim({ request, response }: Exchange, status: number, { link }: 
   } catch {
     // A hint that cannot be passed on is no reason to lose the response.
   }
+}
+
+function stickTo(headers: ReceivedFields, cookie: string | undefined): void {
+  if (cookie !== undefined) headers['set-cookie'] = [headers['set-cookie'] ?? [], cookie].flat()
 }
 
 function flushHead(response: ServerResponse): void {

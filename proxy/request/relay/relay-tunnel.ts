@@ -27,10 +27,8 @@ export function relayTunnel(relay: Relay, target: Target, outcome: Outcome, head
     upstreamHost(route, facts, target.address.authority),
   )
   setTargetHeaders(headers, target.headers)
-  // Some desktop servers compare field names with their case, so the ones we write are written as they are known.
-  headers.push('Connection', 'Upgrade', 'Upgrade', 'websocket')
   const path = upstreamPath(route, facts, exchange.prefix)
-  const handshake = { method: 'GET', path, headers: asKnown(headers), upgrade: true } as const
+  const handshake = { method: 'GET', path, headers: handshakeFields(headers), upgrade: true } as const
   target.pool.send(
     { ...handshake, body: undefined, framing: 'none', responseTimeout, idleTimeout },
     new ResponseRelay(relay, outcome, (received, upstream, early) => {
@@ -41,9 +39,14 @@ export function relayTunnel(relay: Relay, target: Target, outcome: Outcome, head
   )
 }
 
-/** Canonical spelling of the fields of a handshake; clients of HTTP/1.1 may send any. */
-function asKnown(headers: string[]): string[] {
-  return headers.map((text, index) => (index % 2 === 0 ? (spelling.get(text.toLowerCase()) ?? text) : text))
+/**
+ * The fields of a handshake, with what makes it one, in canonical spelling: clients of HTTP/1.1 may send any, and some
+ * desktop servers compare names with their case.
+ */
+export function handshakeFields(headers: readonly string[]): string[] {
+  return [...headers, 'Connection', 'Upgrade', 'Upgrade', 'websocket'].map((text, index) =>
+    index % 2 === 0 ? (spelling.get(text.toLowerCase()) ?? text) : text,
+  )
 }
 
 const spelling = new Map(

@@ -1,4 +1,5 @@
 import { GatehouseError } from '../../errors.ts'
+import type { Sticky } from '../../upstreams/sticky.ts'
 import { markAway, markFailed, markWell, type Target } from '../../upstreams/target.ts'
 import type { Exchange } from '../exchange.ts'
 import type { Facts } from '../facts.ts'
@@ -23,8 +24,9 @@ export function relay(exchange: Exchange, route: Route, facts: Facts, retried: R
   attempt({ exchange, route, facts, upstream, key, framing, body, invited: false, tried: [], retried })
 }
 
-/** The most targets that one exchange is offered to. */
+/** The most targets that one exchange is offered to. Who refuses at once costs little, and many may have gone together. */
 const mostAttempts = 3
+const mostRefusals = 8
 
 function attempt(relay: Relay): void {
   const { exchange, upstream } = relay
@@ -43,6 +45,8 @@ function attempt(relay: Relay): void {
       reason: relay.key === undefined ? 'no target' : `no target for ${relay.key}`,
     })
   relay.tried.push(target)
+  relay.stick = upstream.sticky && stick(relay, upstream.sticky, target)
+  if (exchange.attempts === 0) upstream.retries.earn()
   exchange.attempts++
   exchange.upstreamTarget = target
   target.inFlight++
@@ -53,6 +57,12 @@ function attempt(relay: Relay): void {
     },
     failed: (failure) => failed(relay, target, failure),
   })
+}
+
+/** The cookie for a client that has none, or one of a target that could not be had. */
+function stick({ exchange, facts }: Relay, sticky: Sticky, target: Target): string | undefined {
+  if (sticky.targetOf(facts.headers.get('cookie')) === target) return undefined
+  return sticky.cookieFor(target, exchange.secure)
 }
 
 /**
@@ -76,11 +86,12 @@ function failed(relay: Relay, target: Target, failure: Failure): void {
 
 function mayRepeat(relay: Relay, failure: Failure): boolean {
   const { exchange, body, tried } = relay
-  if (exchange.response.headersSent || exchange.attempts >= mostAttempts || failure.code === 'bad_request')
-    return false
+  if (exchange.response.headersSent || failure.code === 'bad_request') return false
+  if (exchange.attempts >= (failure.code === 'upstream_refused' ? mostRefusals : mostAttempts)) return false
   if (body !== undefined && (body.destroyed || body.readableDidRead)) return false
   const safe = exchange.method === 'GET' || exchange.method === 'HEAD' || exchange.method === 'OPTIONS'
   if (!failure.nothingSent && !(safe && failure.code === 'upstream_broken')) return false
+  if (!failure.nothingSent && !relay.upstream.retries.spend()) return false
   if (relay.upstream.targets(relay.key).some((target) => !tried.includes(target))) return true
   // A lone target is asked once more if it hung up: it may have closed a kept-alive connection as we wrote.
   if (failure.nothingSent || exchange.attempts > 1) return false

@@ -113,7 +113,7 @@ describe('a problem for programs', () => {
       assert.equal(status, errors[code].status)
       assert.equal(headers['content-type'], 'application/problem+json')
       assert.equal(headers['cache-control'], 'no-store')
-      assert.equal(headers['content-security-policy'], undefined)
+      assert.equal(headers['content-security-policy'], "default-src 'none'; frame-ancestors 'none'")
       assert.equal(problem.type, `urn:gatehouse:error:${code}`)
       assert.equal(problem.status, errors[code].status)
       assert.equal(problem.code, code)

@@ -35,8 +35,8 @@ export function renderError(code: ErrorCode, wants: ErrorDetails): ErrorResponse
     'content-length': String(body.length),
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
+    'content-security-policy': wants.html ? pagePolicy : problemPolicy,
   }
-  if (wants.html) headers['content-security-policy'] = contentSecurityPolicy
   if (retryAfter !== undefined) headers['retry-after'] = String(retryAfter)
   return { status: form.entry.status, headers, body }
 }
@@ -75,7 +75,7 @@ interface ErrorForm {
   waits: boolean
 }
 
-const contentSecurityPolicy = [
+const pagePolicy = [
   "default-src 'none'",
   `style-src 'sha256-${createHash('sha256').update(errorStyle).digest('base64')}'`,
   "base-uri 'none'",
@@ -83,6 +83,8 @@ const contentSecurityPolicy = [
   // The start page shows sites in frames, and what is away has to say so there.
   "frame-ancestors 'self'",
 ].join('; ')
+/** A problem is no page, whatever a browser is made to take it for. */
+const problemPolicy = "default-src 'none'; frame-ancestors 'none'"
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const special = /[&<>"'`\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/

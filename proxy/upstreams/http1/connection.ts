@@ -8,6 +8,7 @@ import {
   type ReceivedFields,
   type ReceivedHead,
   readHead,
+  refuseOtherProtocols,
 } from './received-head.ts'
 import { headText, type UpstreamRequest } from './request-head.ts'
 
@@ -157,7 +158,10 @@ export class Connection {
     if ((end === -1 ? known.length : end) > mostHeadBytes)
       throw new ProtocolFault(`a response head of more than ${mostHeadBytes} bytes`)
     this.#begun = end === -1 ? known : undefined
-    if (end === -1) return nothing
+    if (end === -1) {
+      refuseOtherProtocols(known)
+      return nothing
+    }
     const head = readHead(known.toString('latin1', 0, end), turn.request.method)
     const rest = known.subarray(end + emptyLine.length)
     if (head.status === 101) this.#switch(turn, head, rest)

@@ -57,6 +57,18 @@ export function readHead(text: string, method: string): ReceivedHead {
   }
 }
 
+/**
+ * What does not begin like a response never becomes one, so its end is not waited for. Services of other protocols
+ * greet whoever connects with a line or less, and then wait for an answer themselves. Throws a ProtocolFault.
+ */
+export function refuseOtherProtocols(begun: Buffer): void {
+  const length = Math.min(begun.length, beginning.length)
+  if (begun.compare(beginning, 0, length, 0, length) !== 0)
+    throw new ProtocolFault(`not a status line: ${JSON.stringify(begun.toString('latin1', 0, 60))}`)
+}
+
+const beginning = Buffer.from('HTTP/1.')
+
 /** Fields, one a line, from `start` on: of a head, or of trailers. */
 export function readFields(text: string, start: number): ReceivedFields {
   const headers = noFields()

@@ -1,9 +1,9 @@
-import { type LookupAddress, lookup } from 'node:dns'
 import { realpathSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import { sep } from 'node:path'
 import { type ClientAddress, inNetworks, type Network, parseAddress, parseNetwork } from '../../address.ts'
 import { type ConnectGuard, notAllowed, type TargetAddress } from '../connection-pool.ts'
+import { findAddresses } from '../find-addresses.ts'
 
 /** Where the targets of an upstream's leases may lie. */
 export interface AllowedAddresses {
@@ -31,13 +31,13 @@ export function guardConnections(address: TargetAddress, allowed: AllowedAddress
   return {
     findFault: () => findFault(address, allowed),
     lookup(hostname, options, callback) {
-      lookup(hostname, { ...options, all: true }, (error, found: LookupAddress[]) => {
+      findAddresses(hostname, (error, found) => {
         if (error) return callback(error, '', 0)
         const good = found.filter((each) => !findFaultOfIp(each.address, address.port, allowed))
         const [first] = good
         if (first === undefined)
           return callback(notAllowed(`${hostname} is ${found[0]?.address}, which is not allowed`), '', 0)
-        if (options.all) (callback as (error: null, addresses: LookupAddress[]) => void)(null, good)
+        if (options.all) callback(null, good)
         else callback(null, first.address, first.family)
       })
     },
@@ -52,7 +52,7 @@ export async function judgeAddress(
   const fault = findFault(address, allowed)
   if (fault !== undefined || address.socketPath !== undefined || parseAddress(address.host)) return fault
   return new Promise((resolve) => {
-    lookup(address.host, { all: true }, (error, found) => {
+    findAddresses(address.host, (error, found) => {
       if (error) return resolve(`${address.host} cannot be resolved (${error.code})`)
       const faults = found.map((each) => findFaultOfIp(each.address, address.port, allowed))
       resolve(faults.find((each) => each !== undefined))

@@ -6,15 +6,16 @@ export interface Feed {
   put(target: ToldTarget): void
   drop(name: string): void
   get(name: string): ToldTarget | undefined
+  sequence(): number
   /** For a worker that starts, or that has missed news. */
   whole(): TargetNews
 }
 
 /** Changes of one turn of the event loop are told together: a thousand desktops at once are one message. */
-export function createFeed(tell: (news: TargetNews) => void): Feed {
+export function createFeed(tell: (news: TargetNews) => void, first = 0): Feed {
   const targets = new Map<string, ToldTarget>()
   let changed = new Set<string>()
-  let sequence = 0
+  let sequence = first
 
   function change(name: string): void {
     if (changed.size === 0) setImmediate(flush)
@@ -43,6 +44,7 @@ export function createFeed(tell: (news: TargetNews) => void): Feed {
       if (targets.delete(name)) change(name)
     },
     get: (name) => targets.get(name),
+    sequence: () => sequence,
     whole: () => ({ sequence, whole: true, put: [...targets.values()], gone: [] }),
   }
 }

@@ -6,7 +6,12 @@ export interface Lease extends Place, Announcement {
   /** The token by which it was announced last, for the audit log. */
   by: string
   readonly announcedAt: number
+  /** When it said what it says now. Of two proxies that it spoke to, the later word counts. */
+  saidAt: number
+  /** The last heartbeat that was heard here. 0: none was, it speaks to another proxy. */
   renewedAt: number
+  /** The proxy that it speaks to, if that is another one: there it is renewed, and there it ends. */
+  via?: string
   /**
    * A heartbeat is overdue, or nobody has announced it since a restart. It is asked whether it still answers: if so,
    * it may be late by one more ttl before it is gone.
@@ -32,6 +37,10 @@ export interface Leases {
   remove(name: string, event: 'left' | 'ended', reason: string): boolean
   /** Takes up leases of before a restart. They are suspect until they are renewed. */
   restore(leases: Iterable<Lease>): void
+  /** Takes up what another proxy says, unless what was said here is later. */
+  adopt(lease: Lease & { via: string }): void
+  /** The proxy that they spoke to is gone: they are suspect until they are renewed, here or elsewhere. */
+  orphan(via: string): void
   /** Finds out who is overdue and who is gone. */
   sweep(): void
   get(name: string): Lease | undefined
@@ -44,8 +53,12 @@ export function createLeases({ now, changed }: LeasesSettings): Leases {
 
   function renewed(lease: Lease): void {
     lease.renewedAt = now()
-    if (!lease.suspect) return
-    lease.suspect = false
+    if (lease.suspect) takeBack(lease)
+  }
+
+  /** Whoever doubted it, it was heard here. */
+  function takeBack(lease: Lease): void {
+    Object.assign(lease, { suspect: false, via: undefined, saidAt: now() })
     changed(lease, 'back')
   }
 
@@ -67,7 +80,8 @@ export function createLeases({ now, changed }: LeasesSettings): Leases {
       }
       const time = now()
       const announcedAt = before?.announcedAt ?? time
-      const lease = { upstream, key, id, ...announcement, by, announcedAt, renewedAt: time, suspect: false }
+      const times = { announcedAt, saidAt: time, renewedAt: time }
+      const lease = { upstream, key, id, ...announcement, by, ...times, suspect: false }
       leases.set(name, lease)
       const event = before === undefined ? 'registered' : 'changed'
       changed(lease, event)
@@ -82,14 +96,37 @@ export function createLeases({ now, changed }: LeasesSettings): Leases {
     remove,
     restore(entries) {
       for (const lease of entries) {
-        const restored = { ...lease, renewedAt: now() - lease.ttl, suspect: true }
+        const restored = { ...lease, via: undefined, renewedAt: now() - lease.ttl, suspect: true }
         leases.set(nameOf(lease), restored)
         changed(restored, 'suspect', 'not announced again since the restart')
+      }
+    },
+    adopt(lease) {
+      const name = nameOf(lease)
+      const before = leases.get(name)
+      if (before && !before.suspect && before.via !== lease.via && before.saidAt >= lease.saidAt) return
+      if (before && lease.suspect && now() - before.renewedAt < before.ttl) return takeBack(before)
+      const adopted = { ...lease, renewedAt: before?.renewedAt ?? 0 }
+      leases.set(name, adopted)
+      if (before === undefined) changed(adopted, 'registered')
+      else if (adopted.suspect) changed(adopted, 'suspect', 'a heartbeat to another proxy is overdue')
+      else if (before.suspect) changed(adopted, 'back')
+      else if (before.via === undefined || !isSame(before, lease)) changed(adopted, 'changed')
+    },
+    orphan(via) {
+      for (const lease of leases.values()) {
+        if (lease.via !== via) continue
+        if (now() - lease.renewedAt < lease.ttl) takeBack(lease)
+        else {
+          Object.assign(lease, { via: undefined, suspect: true, renewedAt: now() - lease.ttl })
+          changed(lease, 'suspect', 'the proxy that it spoke to is gone')
+        }
       }
     },
     sweep() {
       const time = now()
       for (const [name, lease] of leases) {
+        if (lease.via !== undefined) continue
         const late = time - lease.renewedAt - lease.ttl
         if (late < 0) continue
         if (late >= lease.ttl) remove(name, 'ended', 'the lease was not renewed')

@@ -5,6 +5,7 @@ import net from 'node:net'
 import { resolve } from 'node:path'
 import type { HealthConfig, UpstreamConfig } from '../../config/upstream-schema.ts'
 import type { ConnectGuard, TargetAddress } from '../connection-pool.ts'
+import { lookupAddresses } from '../find-addresses.ts'
 
 /** Asks a target once whether it is well. Answers undefined, or a sentence about what is wrong. Never rejects. */
 export type Probe = (address: TargetAddress) => Promise<string | undefined>
@@ -24,7 +25,7 @@ export function createProbe({ config, folder, guard }: ProbeSettings): Probe {
     const guarded = guard?.(address)
     const fault = guarded?.findFault()
     if (fault !== undefined) return fault
-    const place = { ...placeOf(address), lookup: guarded?.lookup }
+    const place = { ...placeOf(address), lookup: guarded?.lookup ?? lookupAddresses }
     return health === undefined
       ? connects(place, Math.min(config.connectTimeout, 2_000))
       : answers({ ...place, ...tlsOf(config, address, folder) }, address, health)

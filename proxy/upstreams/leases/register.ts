@@ -61,8 +61,16 @@ export interface Register {
   refused(name: string, reason: string): void
   /** After a reload. Leases that it does not allow any more end. */
   configure(upstreams: Upstreams): Promise<void>
+  /** What other proxies say of the leases that they hold. What this one does not allow is not taken up. */
+  adopt(leases: Iterable<Lease & { via: string }>): Promise<void>
+  /** Another proxy says that they have ended. */
+  release(name: string, reason: string): void
+  /** Another proxy is gone, and with it those who spoke to it, unless they speak up or answer. */
+  orphan(via: string): void
   /** Leases of before a restart. */
   restore(leases: Iterable<Lease>): Promise<void>
+  /** Of the last news. */
+  sequence(): number
   /** Everything, for a worker that starts. */
   whole(): TargetNews
   targets(): Iterable<Standing>
@@ -78,7 +86,8 @@ const mostLeases = 50_000
 export function createRegister(settings: RegisterSettings): Register {
   const { folder, own, tell, changed, now = Date.now } = settings
   const standings = new Map<string, Standing>()
-  const feed = createFeed(tell)
+  // Its numbers are greater than those of every process before, for who asks what is new since one of them.
+  const feed = createFeed(tell, now())
   const checks = createChecks({ found })
   const leases = createLeases({ now, changed: follow })
   const sweeper = setInterval(leases.sweep, sweepEvery).unref()
@@ -223,11 +232,18 @@ export function createRegister(settings: RegisterSettings): Register {
         else if (isNew(lease.upstream)) watch(name, standings.get(name) as Standing)
       }
     },
+    async adopt(told) {
+      for (const lease of told)
+        if (leases.size < mostLeases && !(await findFault(lease, lease.url))) leases.adopt(lease)
+    },
+    release: (name, reason) => void leases.remove(name, 'ended', reason),
+    orphan: leases.orphan,
     async restore(restored) {
       const good: Lease[] = []
       for (const lease of restored) if (!(await findFault(lease, lease.url))) good.push(lease)
       leases.restore(good)
     },
+    sequence: feed.sequence,
     whole: feed.whole,
     targets: () => standings.values(),
     leases: leases.all,

@@ -40,7 +40,8 @@ export async function ask<Answer = unknown>(
   const { title, detail } = (body ?? {}) as { title?: string; detail?: string }
   throw new Refusal(
     response.status,
-    title ?? detail ?? `The service answered ${response.status}.`,
+    // The proxy's titles are those of statuses, and its sentence is the detail; a service's sentence is the title.
+    detail ?? title ?? `The service answered ${response.status}.`,
     (body ?? {}) as Record<string, unknown>,
   )
 }

@@ -60,8 +60,8 @@ tls:
 admin: { port: "\${ADMIN_PORT}" }
 workers: ${setup.workers ?? 1}
 accessLog: { file: ${join(place.folder, 'access.log')} }
-# The others queue what is too much for them instead of refusing it.
-limits: { stop: 1s, delay: 0s }
+# The others queue what is too much for them instead of refusing it, and all who measure come from one address.
+limits: { stop: 1s, delay: 0s, connectionsPerClient: 0 }
 upstreams:
   upstream: { ${setup.leased ? 'leased: true' : `targets: ["http://127.0.0.1:${setup.upstream}"]`}, connections: 20000 }
 defaults:

@@ -5,7 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import { rawConnect } from '../../harness/raw-request.ts'
 import { upgradeHead } from '../../harness/websocket.ts'
-import { between, type Kind, pick, type World } from '../world.ts'
+import { between, pick } from '../chance.ts'
+import type { Kind, World } from '../world.ts'
 
 /** Clients that leave, in each phase of an exchange, cleanly or by a reset. Nothing is due but that nothing is kept. */
 export const aborts: readonly Kind[] = [

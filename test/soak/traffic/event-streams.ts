@@ -1,6 +1,7 @@
 import { request } from 'node:https'
+import { between } from '../chance.ts'
 import type { Gatehouse } from '../gatehouse.ts'
-import { between, type Kind } from '../world.ts'
+import type { Kind } from '../world.ts'
 
 /** Server-sent events: some are heard to the end, some are left in the middle. */
 export const eventStreams: readonly Kind[] = [
@@ -16,7 +17,7 @@ export const eventStreams: readonly Kind[] = [
         path: `/events/events/${count}/${every}`,
         // Who leaves early does so in the midst of the stream.
         heard: (text) => text.split('\n\n').length > most && left.abort(),
-        signal: AbortSignal.any([left.signal, AbortSignal.timeout(30_000)]),
+        signal: AbortSignal.any([left.signal, AbortSignal.timeout(60_000)]),
       }).catch((error) => {
         if (!left.signal.aborted) throw error
       })

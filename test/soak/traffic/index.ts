@@ -19,7 +19,7 @@ const kinds: readonly Kind[] = [
 ]
 
 /** Milliseconds. Whoever takes longer has been forgotten by somebody. */
-const patience = 60_000
+const patience = 120_000
 
 /** Everybody at once, until `stop` is called, which answers when the last has left. */
 export function startTraffic(world: World, pace: () => number): { stop(): Promise<void> } {

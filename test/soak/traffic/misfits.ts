@@ -1,4 +1,5 @@
-import { between, type Kind, pick } from '../world.ts'
+import { between, pick } from '../chance.ts'
+import type { Kind } from '../world.ts'
 import { inShort } from './requests.ts'
 
 /** Upstreams that come and go, and that lie: each client is told so in time, and hears no lie. */
@@ -35,7 +36,7 @@ export const misfits: readonly Kind[] = [
       const reply = await fetch(`http://127.0.0.1:${gatehouse.http}/api/x`, {
         redirect: 'manual',
         headers: { connection: pick(['close', 'keep-alive']) },
-        signal: AbortSignal.timeout(30_000),
+        signal: AbortSignal.timeout(60_000),
       })
       await reply.arrayBuffer()
       if (reply.status === 308) tally.right(this.name)

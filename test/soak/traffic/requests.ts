@@ -1,7 +1,8 @@
 import { SignJWT } from 'jose'
 import { bodyOf } from '../body.ts'
+import { between, pick } from '../chance.ts'
 import type { Reply } from '../doors.ts'
-import { between, type Kind, pick, type World } from '../world.ts'
+import type { Kind, World } from '../world.ts'
 
 /** Whole requests of every sort over HTTP/1.1 and HTTP/2, each of which has one right answer. */
 export const requests: readonly Kind[] = (['http1', 'http2'] as const).map((door) => ({
@@ -11,12 +12,17 @@ export const requests: readonly Kind[] = (['http1', 'http2'] as const).map((door
   async turn(world) {
     const sort = pick(weighted)
     const { ask, isRight } = await sort(world)
+    // An exchange ends on the table on which it began.
+    const before = [...world.gatehouse.generations]
     const reply = await world.doors[door](ask)
     if (reply.status === 503 && reply.body.includes('"overloaded"')) return world.tally.refused(this.name)
     const generation = Number(reply.headers['x-generation'])
     if (!isRight(reply)) world.tally.wrong(this.name, `${ask.method ?? 'GET'} ${ask.path}: ${inShort(reply)}`)
-    else if (Number.isFinite(generation) && !world.gatehouse.generations.includes(generation))
-      world.tally.wrong(this.name, `generation ${generation}, and not ${world.gatehouse.generations}`)
+    else if (Number.isFinite(generation) && ![...before, ...world.gatehouse.generations].includes(generation))
+      world.tally.wrong(
+        this.name,
+        `generation ${generation}, and neither ${before} nor ${world.gatehouse.generations}`,
+      )
     else world.tally.right(this.name)
   },
 }))

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { rawConnect } from '../../harness/raw-request.ts'
 import { bodyOf, mostBytes } from '../body.ts'
-import { between, type Kind } from '../world.ts'
+import { between } from '../chance.ts'
+import type { Kind } from '../world.ts'
 
 /** Clients that take a long answer sip by sip, so that it has to wait in the upstream and not in the proxy. */
 export const slowReaders: readonly Kind[] = [

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { bodyOf, mostBytes } from '../body.ts'
-import { between, type Kind, pick } from '../world.ts'
+import { between, pick } from '../chance.ts'
+import type { Kind } from '../world.ts'
 import { inShort } from './requests.ts'
 
 /** Bodies that go up: their digest has to come back, and one that is too large is refused. */

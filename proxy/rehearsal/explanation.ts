@@ -2,22 +2,6 @@ import { errors } from '../errors.ts'
 import type { Route } from '../request/match/route.ts'
 import type { Rehearsal } from '../request/rehearsal.ts'
 
-export interface ExplainArguments {
-  file: string
-  method: string
-  url: string
-  /** Where the request comes from. */
-  from: string
-  /** `Name: value`, as curl takes them. */
-  headers: readonly string[]
-  /** Name of the listener; read from the address if absent. */
-  listener?: string
-  http2: boolean
-  /** Ask for a WebSocket. */
-  upgrade: boolean
-  json: boolean
-}
-
 /** The answer as a document, for `--json` and the dashboard. */
 export function explanation(rehearsal: Rehearsal): Record<string, unknown> {
   const { unreadable, facts, route, decision } = rehearsal
@@ -76,6 +60,12 @@ export function statusOf({
   if (decision?.outcome === 'answer') return decision.status
   if (route.destination.kind === 'closed') return errors.extension_broken.status
   return route.destination.kind === 'redirect' ? route.destination.status : undefined
+}
+
+/** Whether something is served: by a route, or by the listener itself. */
+export function isServed(rehearsal: Rehearsal): boolean {
+  if (isUnmatchedServed(rehearsal)) return true
+  return rehearsal.decision?.outcome === 'pass' && rehearsal.route?.destination.kind !== 'closed'
 }
 
 /** Whether the listener itself has an answer where no route has. */

@@ -1,0 +1,51 @@
+import http from 'node:http'
+import { resolve } from 'node:path'
+import { loadConfig } from '../config/load.ts'
+
+export interface AdminOf {
+  readonly file: string
+  /** Default: what routes.yaml says. */
+  readonly admin?: string
+}
+
+/** Asks the running Gatehouse, and answers its JSON. Throws a sentence if nobody could be asked. */
+export async function askAdmin<Answer>({ file, admin }: AdminOf, path: string): Promise<Answer> {
+  return JSON.parse(await get(admin ?? (await placeOf(file)), path)) as Answer
+}
+
+// --- internal ---
+
+async function placeOf(file: string): Promise<string> {
+  const loaded = await loadConfig({ file })
+  if (!loaded.ok)
+    throw new Error(`${file} has mistakes; name the admin listener: --admin http://127.0.0.1:9901`)
+  const { admin, folder } = loaded.config
+  if (admin.socket !== undefined) return `unix:${resolve(folder, admin.socket)}`
+  const host = admin.address.includes(':') ? `[${admin.address}]` : admin.address
+  return `http://${host}:${admin.port}`
+}
+
+function get(place: string, path: string): Promise<string> {
+  const options = place.startsWith('unix:')
+    ? { socketPath: place.slice('unix:'.length), path, headers: { host: 'localhost' } }
+    : new URL(path, place)
+  return new Promise((done, failed) => {
+    const request = http.get(options, (response) => {
+      let text = ''
+      response.setEncoding('utf8')
+      response.on('data', (chunk) => {
+        text += chunk
+      })
+      response.on('error', failed)
+      response.on('end', () =>
+        response.statusCode === 200
+          ? done(text)
+          : failed(new Error(`${place} answered ${response.statusCode}`)),
+      )
+    })
+    request.setTimeout(5000, () => request.destroy(new Error(`${place} does not answer`)))
+    request.on('error', (error: NodeJS.ErrnoException) =>
+      failed(error.code === undefined ? error : new Error(`nobody answers at ${place} (${error.code})`)),
+    )
+  })
+}

@@ -1,0 +1,80 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { parse } from 'yaml'
+import { loadConfig } from '../config/load.ts'
+import { formatProblem } from '../config/problem.ts'
+import { importApache } from '../import/apache.ts'
+import { importCaddyfile } from '../import/caddyfile.ts'
+import { type Imported, routesYaml } from '../import/imported.ts'
+import { importNginx } from '../import/nginx.ts'
+import { importTraefik } from '../import/traefik.ts'
+import type { CommandOutput } from './explain.ts'
+
+const importKinds = ['nginx', 'caddy', 'traefik', 'apache'] as const
+
+export interface ImportArguments {
+  /** What is read. */
+  readonly file: string
+  /** Default: what the file looks like. */
+  readonly from?: (typeof importKinds)[number]
+  /** Where routes.yaml goes; printed if absent. What exists is never written over. */
+  readonly out?: string
+  readonly json: boolean
+}
+
+/**
+ * `gatehouse import`: reads a site of nginx, a Caddyfile, Traefik's file or labels, or a virtual host of Apache, and writes
+ * it as routes.yaml. What is left out is named by its line. Exit code 0 if all was taken, 1 if something was left out, 2
+ * if it cannot be read or would not be served.
+ */
+export async function runImport(
+  { file, from, out, json }: ImportArguments,
+  io: CommandOutput,
+): Promise<number> {
+  let imported: Imported
+  try {
+    const text = await readFile(file, 'utf8')
+    imported = readers[from ?? kindOf(file, text)](text)
+  } catch (error) {
+    io.err(`gatehouse import: ${file}: ${(error as Error).message}`)
+    return 2
+  }
+  const yaml = routesYaml(imported, file)
+  if (out === undefined)
+    io.out(json ? JSON.stringify({ routes: yaml, leftOut: imported.leftOut }, null, 2) : yaml)
+  else {
+    try {
+      await writeFile(out, yaml, { flag: 'wx' })
+    } catch (error) {
+      io.err(
+        `gatehouse import: ${out} cannot be written (${(error as NodeJS.ErrnoException).code}); nothing is written over`,
+      )
+      return 2
+    }
+    if (json) io.out(JSON.stringify({ file: out, leftOut: imported.leftOut }, null, 2))
+  }
+  if (!json)
+    for (const { line, text, why } of imported.leftOut)
+      io.err(`${file}:${line} left out: ${text}\n    ${why}`)
+  const loaded = await loadConfig({ file: out ?? 'routes.yaml', text: yaml })
+  const problems = loaded.ok ? [] : loaded.problems
+  for (const problem of problems) io.err(formatProblem(problem))
+  if (problems.length > 0) return 2
+  return imported.leftOut.length > 0 ? 1 : 0
+}
+
+// --- internal ---
+
+const readers: Readonly<Record<(typeof importKinds)[number], (text: string) => Imported>> = {
+  nginx: importNginx,
+  caddy: importCaddyfile,
+  traefik: (text) => importTraefik(parse(text)),
+  apache: importApache,
+}
+
+function kindOf(file: string, text: string): (typeof importKinds)[number] {
+  if (/<VirtualHost\b/i.test(text)) return 'apache'
+  if (/\bserver\s*\{/.test(text)) return 'nginx'
+  if (/\.ya?ml$/.test(file) || /traefik\.http\./.test(text)) return 'traefik'
+  if (/caddyfile/i.test(file) || /\b(reverse_proxy|file_server|respond)\b/.test(text)) return 'caddy'
+  throw new Error('looks like none of nginx, a Caddyfile, Traefik or Apache; say which with --from')
+}

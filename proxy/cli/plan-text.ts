@@ -1,0 +1,90 @@
+import { styleText } from 'node:util'
+import type { ConfigProblem } from '../config/loaded.ts'
+import { formatProblem } from '../config/problem.ts'
+import type { Difference } from '../rehearsal/difference.ts'
+import type { Replay } from '../rehearsal/replay.ts'
+
+/** All that a change of routes.yaml would mean. */
+export interface Plan {
+  readonly file: string
+  readonly candidate: string
+  readonly differences: readonly Difference[]
+  readonly needRestart: readonly string[]
+  /** Routes whose open tunnels would end, and how many there are if a running Gatehouse could be asked. */
+  readonly endedTunnels: readonly { readonly route: string; readonly open: number | undefined }[]
+  /** What `check` says of the candidate and not of what is there: hosts that lose their certificate, for instance. */
+  readonly newWarnings: readonly ConfigProblem[]
+  /** Tests beside the candidate that it fails: it would not be put in force. */
+  readonly failingTests: readonly ConfigProblem[]
+  readonly replay: Replay
+}
+
+type Style = (format: Parameters<typeof styleText>[0], text: string) => string
+
+/** A plan for a person. */
+export function planText(plan: Plan, colour: boolean): string {
+  const style: Style = (format, text) => (colour ? styleText(format, text) : text)
+  return [
+    `${style('bold', plan.candidate)} instead of ${plan.file}`,
+    ...section('What is written otherwise', differences(plan, style)),
+    ...section('Open tunnels that end', tunnels(plan)),
+    ...section('Only after a restart', plan.needRestart),
+    ...section('New warnings', plan.newWarnings.map(formatProblem)),
+    ...section('Tests that fail: it would not be put in force', plan.failingTests.map(formatProblem)),
+    ...requests(plan.replay, style),
+  ].join('\n')
+}
+
+// --- internal ---
+
+function section(title: string, lines: readonly string[]): string[] {
+  return lines.length === 0 ? [] : ['', title, ...lines.map((line) => `  ${line}`)]
+}
+
+const signs = { added: ['green', '+'], removed: ['red', '-'], changed: ['yellow', '~'] } as const
+
+function differences({ differences }: Plan, style: Style): string[] {
+  if (differences.length === 0) return ['nothing']
+  return differences.flatMap(({ of, kind, details }) => {
+    const [hue, sign] = signs[kind]
+    return [
+      style(hue, `${sign} ${of}${kind === 'removed' ? ' is removed' : ''}`),
+      ...details.map((line) => `    ${line}`),
+    ]
+  })
+}
+
+function tunnels({ endedTunnels }: Plan): string[] {
+  return endedTunnels.map(({ route, open }) =>
+    open === undefined ? `those of ${route} (nobody runs here to count them)` : `${open} of ${route}`,
+  )
+}
+
+function requests({ requests, since, unread, assumed, changes }: Replay, style: Style): string[] {
+  const number = (value: number): string => value.toLocaleString('en')
+  if (requests === 0) return ['', 'There are no requests in the access log to try it on.']
+  const changed = changes.reduce((sum, { count }) => sum + count, 0)
+  const from =
+    since === undefined ? '' : ` since ${new Date(since).toISOString().slice(0, 16).replace('T', ' ')} UTC`
+  const lines = [
+    '',
+    changed === 0
+      ? `None of the last ${number(requests)} requests${from} changes.`
+      : style('bold', `${number(changed)} of the last ${number(requests)} requests${from} change:`),
+  ]
+  for (const { count, before, after, path, hosts, clients, reason, example } of changes)
+    lines.push(
+      `  ${number(count).padStart(8)}  ${before} → ${style('bold', after)}`,
+      `            all on ${hosts.join(', ')}${path === '/' ? '' : path} from ${clients.join(', ')}`,
+      ...(reason === undefined ? [] : [`            ${reason}`]),
+      `            gatehouse explain ${example}`,
+    )
+  if (assumed > 0)
+    lines.push(
+      '',
+      `${number(assumed)} requests brought credentials, which the log does not keep: they are taken to be good, or bad, as they were.`,
+    )
+  if (unread > 0) lines.push(`${number(unread)} lines were no exchange and are left out.`)
+  lines.push('Rate limits and quotas are not replayed.')
+  return lines
+}

@@ -1,0 +1,155 @@
+import { parseAddress } from '../address.ts'
+import { errors, GatehouseError } from '../errors.ts'
+import type { Gatehouse } from '../gatehouse.ts'
+import type { LoggedExchange } from '../observability/logged-exchange.ts'
+import { readFacts } from '../request/accept/facts.ts'
+import type { Incoming, Listener } from '../request/accept/incoming.ts'
+import type { Facts } from '../request/facts.ts'
+import type { Route } from '../request/match/route.ts'
+import { askPolicies } from '../request/policies/ask.ts'
+import { deny, type Policy, pass } from '../request/policies/policy.ts'
+import { judgeUnmatched } from '../request/unmatched.ts'
+
+/** What a table does with a request that was logged. */
+export interface Judgement {
+  /** Of a refusal, a redirect or an answer of ours; undefined where it passes to an upstream or a file. */
+  readonly status: number | undefined
+  readonly route: string | undefined
+  /** What refuses: a policy, or a code of the catalogue. */
+  readonly by: string | undefined
+  readonly reason: string | undefined
+}
+
+/** Judges logged requests by one table, with the functions that serve it. One at a time. */
+export interface Judge {
+  judge(logged: LoggedExchange): Promise<Judgement>
+  /** How many were judged as their log says because their credentials are not in it. */
+  readonly assumed: number
+}
+
+/**
+ * The log hides passwords, tokens and cookies, so policies that need them cannot be asked again: a request that brought
+ * some is taken to be judged by them as it was. One that brought none is asked about, because it is refused for that.
+ */
+export function createJudge({ state, config }: Gatehouse): Judge {
+  const listeners = new Map<string, Listener>()
+  for (const [name, listener] of Object.entries(config.listeners))
+    listeners.set(name, {
+      name,
+      secure: listener.tls ?? name === 'https',
+      config: listener,
+      port: listener.port,
+    })
+  let current: LoggedExchange
+  let assumed = 0
+  const policies = new Map<Route, readonly Policy[]>()
+
+  const assuming = (policy: Policy): Policy => ({
+    ...policy,
+    decide(facts) {
+      const isHidden = current.shortened === true || facts.headers.raw.includes(hidden)
+      if (policy.name !== 'forwardAuth' && !isHidden) return policy.decide?.(facts) ?? pass
+      assumed++
+      return current.deny_policy === policy.name
+        ? deny('policy_denied', current.deny_reason ?? 'as it was logged')
+        : pass
+    },
+  })
+  const policiesOf = (route: Route): readonly Policy[] => {
+    const known = policies.get(route)
+    if (known !== undefined) return known
+    const made = route.policies.map((policy) =>
+      needsCredentials.has(policy.name) ? assuming(policy) : policy,
+    )
+    policies.set(route, made)
+    return made
+  }
+
+  async function judgeFacts(facts: Facts): Promise<Judgement> {
+    const found = state.table.match(facts)
+    if (found.found === 'ambiguous') return refusal('path_ambiguous')
+    if (found.found === 'nothing') {
+      const unmatched = judgeUnmatched(facts, state)
+      if (unmatched.kind === 'nothing') return refusal('no_route')
+      const status = unmatched.kind === 'redirect' ? unmatched.head.status : undefined
+      return { status, route: undefined, by: undefined, reason: undefined }
+    }
+    const { route } = found
+    facts.params = found.params
+    const asked = askPolicies(policiesOf(route), facts)
+    const decision = asked instanceof Promise ? await asked : asked
+    if (decision.outcome === 'deny') {
+      // Of an assumed refusal the log knows the status, which the policy alone would have told.
+      const status =
+        decision.policy === current.deny_policy && decision.code === 'policy_denied'
+          ? current.status
+          : errors[decision.code].status
+      return { status, route: route.name, by: decision.policy, reason: decision.reason }
+    }
+    if (decision.outcome === 'answer')
+      return { status: decision.status, route: route.name, by: decision.policy, reason: decision.reason }
+    if (route.destination.kind === 'closed') return { ...refusal('extension_broken'), route: route.name }
+    const status = route.destination.kind === 'redirect' ? route.destination.status : undefined
+    return { status, route: route.name, by: undefined, reason: undefined }
+  }
+
+  return {
+    get assumed() {
+      return assumed
+    },
+    async judge(logged) {
+      current = logged
+      const listener = listeners.get(logged.entrypoint)
+      if (listener === undefined)
+        return { ...refusal('no_route'), reason: `no listener ${logged.entrypoint}` }
+      const incoming = incomingOf(logged, listener)
+      if (incoming === undefined) return refusal('bad_request')
+      try {
+        // Who the client is was resolved when it was logged: the peer here is the client.
+        return await judgeFacts({ ...readFacts(incoming, []), rehearsal: true })
+      } catch (error) {
+        if (error instanceof GatehouseError) return refusal(error.code, error.message)
+        throw error
+      }
+    },
+  }
+}
+
+// --- internal ---
+
+/** What the access log writes in place of a secret. */
+const hidden = 'REDACTED'
+const needsCredentials: ReadonlySet<string> = new Set(['basicAuth', 'jwt', 'forwardAuth'])
+
+function refusal(code: keyof typeof errors, reason?: string): Judgement {
+  return { status: errors[code].status, route: undefined, by: code, reason }
+}
+
+function incomingOf({ request, status }: LoggedExchange, listener: Listener): Incoming | undefined {
+  const peer = parseAddress(request.client_ip)
+  if (peer === undefined) return undefined
+  const http2 = request.proto === 'HTTP/2.0'
+  const rawHeaders: string[] = []
+  for (const [name, values] of Object.entries(request.headers))
+    for (const value of values) rawHeaders.push(name, value)
+  const hasHost = Object.keys(request.headers).some((name) => /^(host|:authority)$/i.test(name))
+  if (!hasHost && request.host !== '') rawHeaders.push(http2 ? ':authority' : 'Host', request.host)
+  const upgrade = status === 101 || /websocket/i.test(request.headers.Upgrade?.[0] ?? '')
+  const minor = request.proto === 'HTTP/1.0' ? 0 : 1
+  return {
+    request: {
+      method: request.method,
+      url: request.uri,
+      rawHeaders,
+      headers: {},
+      httpVersionMajor: http2 ? 2 : 1,
+      httpVersionMinor: http2 ? 0 : minor,
+    } as unknown as Incoming['request'],
+    response: {} as Incoming['response'],
+    listener,
+    peer,
+    peerPort: 0,
+    expectsContinue: false,
+    upgrade: upgrade ? ({} as Incoming['upgrade']) : undefined,
+  }
+}

@@ -1,0 +1,174 @@
+import assert from 'node:assert/strict'
+import { mkdir, readdir, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { connect } from 'node:tls'
+import { selfSigned } from '../harness/certificate.ts'
+import { runCli } from '../harness/cli.ts'
+import { eventually } from '../harness/eventually.ts'
+import { needs } from '../harness/parts.ts'
+import { request } from '../harness/request.ts'
+import { tempFolder } from '../harness/temp-folder.ts'
+import { startUpstream } from '../harness/upstream.ts'
+import { type Serving, startServing } from '../system/command.ts'
+import { startAuthority, type TestAuthority } from './authority.ts'
+
+/**
+ * Certificates from order to renewal, by a real authority. It fetches proofs from port 80, which the test has on an
+ * address of its own of the loopback range.
+ */
+const parts = needs('caddy', 'netns')
+const long = 60_000
+
+function addressOfTest(): string {
+  return `127.${80 + (process.pid % 100)}.${(process.pid >> 7) % 250}.80`
+}
+
+function tableFor(
+  authority: Pick<TestAuthority, 'directory' | 'rootFile'>,
+  upstream: string,
+  address: string,
+): string {
+  return `
+listeners:
+  http: { port: 80, address: ${address}, redirect: https, publicPort: 80 }
+  https: { port: 0, address: 127.0.0.1 }
+admin: { port: 0 }
+workers: 2
+tls:
+  automatic: { email: ops@example.com, directory: "${authority.directory}", ca: ${authority.rootFile} }
+routes:
+  - { name: app, match: { host: app.test }, to: "${upstream}" }
+  - { name: shop, match: { host: [shop.test, localhost] }, to: "${upstream}" }
+`
+}
+
+test('hosts of routes get certificates by themselves, and all workers serve them', {
+  ...parts,
+  timeout: 120_000,
+}, async (t) => {
+  const address = addressOfTest()
+  const upstream = await startUpstream(t)
+  const authority = await startAuthority(t, { 'app.test': address, 'shop.test': address })
+  const gatehouse = await startServing(t, tableFor(authority, upstream.url, address))
+  const ask = (host: string) =>
+    request(gatehouse.url('https').replace('localhost', '127.0.0.1'), {
+      headers: { host },
+      servername: host,
+      ca: authority.root,
+    })
+  for (const host of ['app.test', 'shop.test'])
+    await eventually(async () => (await ask(host)).status === 200, { timeout: long })
+  // Another worker may answer the next.
+  const statuses = await Promise.all(Array.from({ length: 12 }, () => ask('app.test')))
+  assert.deepEqual([...new Set(statuses.map(({ status }) => status))], [200])
+
+  const { code, stdout } = await certsOf(gatehouse, '--json')
+  const { automatic } = JSON.parse(stdout)
+  assert.deepEqual(
+    automatic.map(({ host, state }: { host: string; state: string }) => [host, state]),
+    [
+      ['app.test', 'issued'],
+      ['shop.test', 'issued'],
+    ],
+  )
+  assert.equal(code, 1, 'six hours are less than two weeks')
+
+  // Keys are for their owner alone, and no proof is left behind.
+  const storage = join(gatehouse.folder, 'data/acme')
+  for (const name of await readdir(join(storage, 'certificates')))
+    assert.equal((await stat(join(storage, 'certificates', name))).mode & 0o077, 0)
+  await eventually(async () => {
+    const left = await readdir(join(storage, 'webroot/.well-known/acme-challenge')).catch(() => [])
+    return left.length === 0
+  })
+  const said = gatehouse.output.stderr
+  assert.doesNotMatch(said, /PRIVATE KEY/)
+})
+
+test('a certificate is renewed under load, and no handshake fails', {
+  ...parts,
+  timeout: 120_000,
+}, async (t) => {
+  const address = addressOfTest()
+  const upstream = await startUpstream(t)
+  const authority = await startAuthority(t, { 'app.test': address })
+  const folder = await tempFolder(t)
+  // One that somebody had: it ends in a while, so it is due.
+  const old = await selfSigned(['app.test'])
+  await mkdir(join(folder, 'data/acme/certificates'), { recursive: true })
+  await writeFile(join(folder, 'data/acme/certificates/app.test.pem'), `${old.key}\n${old.cert}`)
+  const table = tableFor(authority, upstream.url, address)
+    .replace(/.*shop.*\n/, '')
+    .replace('ca:', 'renewBefore: 5d, ca:')
+  const gatehouse = await startServing(t, table, { folder })
+  const port = Number(new URL(gatehouse.url('https')).port)
+
+  let handshakes = 0
+  const failures: string[] = []
+  const issuers = new Set<string>()
+  let busy = true
+  const load = Array.from({ length: 4 }, async () => {
+    while (busy) {
+      await handshake(port)
+        .then((issuer) => issuers.add(issuer))
+        .catch((error: Error) => failures.push(error.message))
+      handshakes++
+    }
+  })
+  await eventually(() => [...issuers].some((issuer) => issuer.includes('Caddy')), { timeout: long })
+  const before = handshakes
+  await eventually(() => handshakes > before + 50, { timeout: long })
+  busy = false
+  await Promise.all(load)
+  assert.deepEqual(failures, [])
+  assert.equal(issuers.size, 2, [...issuers].join())
+  await gatehouse.said(/a certificate was renewed/)
+})
+
+test('a host that does not lead here is told with the mend, and what is there is served on', {
+  ...parts,
+  timeout: 120_000,
+}, async (t) => {
+  const address = addressOfTest()
+  const upstream = await startUpstream(t)
+  // Nobody listens at the address that the authority knows.
+  const authority = await startAuthority(t, { 'app.test': '127.250.250.250' })
+  const gatehouse = await startServing(
+    t,
+    tableFor(authority, upstream.url, address).replace(/.*shop.*\n/, ''),
+  )
+  await gatehouse.said(/a certificate was not issued; what is there is served on/, long)
+  const { code, stdout } = await certsOf(gatehouse)
+  assert.equal(code, 1)
+  assert.match(stdout, /app\.test\n {2}could not be got once: .*\n {2}→ .*port 80.*\n {2}again at/)
+  const { text } = await request(`${gatehouse.admin}/readyz`)
+  assert.match(text, /the certificate of app\.test \(has none\) cannot be got/)
+  assert.equal(JSON.parse(text).ready, true)
+  const served = await request(gatehouse.url('https').replace('localhost', '127.0.0.1'), {
+    headers: { host: 'app.test' },
+  })
+  assert.equal(served.status, 200)
+
+  await authority.stop()
+  const metrics = await request(`${gatehouse.admin}/metrics`)
+  assert.match(metrics.text, /^gatehouse_tls_orders_total\{result="failure"\} [1-9]/m)
+})
+
+function certsOf({ admin, folder }: Serving, ...args: string[]) {
+  return runCli(['certs', '--admin', admin, ...args], { cwd: folder })
+}
+
+function handshake(port: number): Promise<string> {
+  return new Promise((done, failed) => {
+    const socket = connect(
+      { port, host: '127.0.0.1', servername: 'app.test', rejectUnauthorized: false },
+      () => {
+        const { issuer } = socket.getPeerCertificate()
+        socket.destroy()
+        done(String(issuer.CN ?? issuer.O ?? ''))
+      },
+    )
+    socket.on('error', failed)
+  })
+}
