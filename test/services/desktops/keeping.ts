@@ -116,17 +116,18 @@ export function testKeeping(sceneOf: () => { scene: Scene }): void {
           protocol: 'binary',
         } as object,
       )
-      const [before] = await scene.containers()
+      const containerOf = async () => (await scene.containers()).find(({ key }) => key === 'bob-debian')
+      const before = await containerOf()
       assert.match((await tunnel.next()).toString(), /^RFB 003\.008/)
       scene.service.kill('SIGTERM')
       await eventually(() => scene.service.exitCode !== null, soon)
-      assert.deepEqual(await scene.leases(), ['bob-debian'])
+      assert.ok((await scene.leases()).includes('bob-debian'))
       // The handshake of VNC goes on where it was.
       tunnel.send(Buffer.from('RFB 003.008\n'))
       assert.deepEqual([...(await tunnel.next())], [1, 1])
       await scene.start()
       await bob.until('debian', 'running')
-      const [after] = await scene.containers()
+      const after = await containerOf()
       assert.equal(after?.id, before?.id)
       assert.equal(tunnel.socket.readyState, tunnel.socket.OPEN)
     },

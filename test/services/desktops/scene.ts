@@ -10,8 +10,8 @@ import { eventually } from '../../harness/eventually.ts'
 import { type Reply, request } from '../../harness/request.ts'
 import { onEnd, type Teardown } from '../../harness/teardown.ts'
 import { cloneShipped, projectFolder } from '../../system/shipped.ts'
+import { startPostgres } from '../postgres.ts'
 import type { Engine } from './docker.ts'
-import { startPostgres } from './postgres.ts'
 
 /** The desktops behind the shipped routes.yaml: a proxy with two workers, the service, Docker and Postgres, all real. */
 export interface Scene {
