@@ -30,6 +30,7 @@ let serving: Serving | undefined
 let prepared: PreparedServing | undefined
 let kept: KeptSettings | undefined
 let file = ''
+let memory = 0
 /** How long requests have to end if the primary vanishes. Milliseconds. */
 let patience = 0
 
@@ -109,9 +110,22 @@ cluster.worker?.once('disconnect', () => {
 })
 
 tell({ kind: 'here' })
-setInterval(() => tell({ kind: 'beat', memory: process.memoryUsage.rss() }), beatEvery).unref()
+setInterval(() => tell({ kind: 'beat', memory: residentMemory() }), beatEvery).unref()
 
 // --- internal ---
+
+/**
+ * Bytes. It is read from a file, which a process without a free descriptor cannot open: then as it was last. A flood of
+ * connections took every descriptor, the beat threw, and each worker ended in turn.
+ */
+function residentMemory(): number {
+  try {
+    memory = process.memoryUsage.rss()
+  } catch {
+    // The next beat tells.
+  }
+  return memory
+}
 
 async function start(order: StartOrder): Promise<void> {
   file = order.file

@@ -28,8 +28,8 @@ interface Row {
   status?: number
 }
 
-const visits = `Bearer ${await tokenFor('certs/visits.key', { sub: 'ann' })}`
-const desktop = await tokenFor('certs/desktops.key', { desktop: 'alice-ubuntu' })
+const visits = `Bearer ${await tokenFor('certs/visits.key', { sub: 'ann', iss: 'visits' })}`
+const desktop = await tokenFor('certs/desktops.key', { desktop: 'alice-ubuntu', aud: 'gatehouse-desktops' })
 const html = { accept: 'text/html' }
 const rows: Row[] = [
   { path: '/', route: 'main' },
@@ -71,19 +71,24 @@ const rows: Row[] = [
   { path: '/flask/api/count', headers: { authorization: visits }, route: 'visits-count' },
   { path: '/flask/api/count', headers: { authorization: `${visits}x` }, route: 'visits-count', status: 401 },
   { path: '/desktops', route: 'desktops' },
-  { path: '/desktop/alice-ubuntu/', route: 'desktop', status: 401 },
-  { path: '/desktop/alice-ubuntu/', headers: html, route: 'desktop' },
-  { path: '/desktop/alice-ubuntu/', headers: { cookie: `gatehouse_session=${desktop}` }, route: 'desktop' },
+  { path: '/desktop/alice-ubuntu', route: 'desktop-door', status: 401 },
+  { path: '/desktop/alice-ubuntu/x', route: 'desktop', status: 401 },
+  { path: '/desktop/alice-ubuntu/x', headers: html, route: 'desktop' },
   {
-    path: '/desktop/bob-ubuntu/',
-    headers: { cookie: `gatehouse_session=${desktop}` },
+    path: '/desktop/alice-ubuntu/x',
+    headers: { cookie: `__Host-gatehouse_session=${desktop}` },
+    route: 'desktop',
+  },
+  {
+    path: '/desktop/bob-ubuntu/x',
+    headers: { cookie: `__Host-gatehouse_session=${desktop}` },
     route: 'desktop',
     status: 403,
   },
   {
-    path: '/desktop/bob-ubuntu/',
+    path: '/desktop/bob-ubuntu/x',
     how: 'an upgrade',
-    headers: { cookie: `gatehouse_session=${desktop}` },
+    headers: { cookie: `__Host-gatehouse_session=${desktop}` },
     route: 'desktop',
     status: 403,
   },
@@ -94,12 +99,12 @@ const rows: Row[] = [
     host: 'photos.localhost',
     path: '/api',
     method: 'POST',
-    headers: { 'content-length': '11000000' },
+    headers: { 'content-length': '12000000' },
     route: 'photos-api',
     status: 413,
   },
   { host: 'photos.localhost', path: '/uploads/a.jpg', how: 'HTTP/2', route: 'photos-images' },
-  { host: 'camera.localhost', path: '/api/session/create', route: 'camera' },
+  { host: 'camera.localhost', path: '/api/session/create', route: 'camera-sessions' },
   { host: 'hikvision.localhost', path: '/x', route: 'hikvision' },
   { host: 'other.localhost', path: '/', route: undefined, status: 404 },
   { host: 'a..b', path: '/', route: undefined, status: 400 },
