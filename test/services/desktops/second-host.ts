@@ -121,6 +121,9 @@ export function testSecondHost(engineOf: () => Engine): void {
     ip('-n', name, 'address', 'add', `${far}/30`, 'dev', `${wire}b`)
     ip('-n', name, 'link', 'set', `${wire}b`, 'up')
     ip('-n', name, 'link', 'set', 'lo', 'up')
+    // The engines of the tests leave this as it is, and a new namespace has it as the machine has: from outside to a
+    // container is a way through.
+    ip('netns', 'exec', name, 'sh', '-c', 'echo 1 > /proc/sys/net/ipv4/ip_forward')
     return { name, far }
   }
 }
