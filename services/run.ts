@@ -20,7 +20,12 @@ if (unknown.length > 0) {
 }
 process.chdir(project)
 
+/** Milliseconds before a service that ended is started again: the first time, at most, and after which it counts as well. */
+const [firstPause, longestPause, goodRun] = [500, 15_000, 30_000]
+
 const running = new Map<string, ChildProcess>()
+/** Those that start again in a while. */
+const waiting = new Map<string, NodeJS.Timeout>()
 let stopping = false
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop(signal))
 
@@ -34,15 +39,26 @@ if (withProxy) {
   // Its first start makes files that a token of a service stands on.
   while (!stopping && !(await proxyAnswers())) await new Promise((resolve) => setTimeout(resolve, 50))
 }
-for (const name of (withProxy ? Object.keys(services) : names) as ServiceName[]) await run(name)
+for (const name of (withProxy ? Object.keys(services) : names) as ServiceName[]) void run(name)
 
 // --- internal ---
 
-/** Milliseconds before a service that ended is started again: the first time, at most, and after which it counts as well. */
-const [firstPause, longestPause, goodRun] = [500, 15_000, 30_000]
-
 async function run(name: ServiceName, failures = 0): Promise<void> {
-  const env = { ...process.env, ...(await prepare(name, services[name])) }
+  const startLater = (why: string, failed: number): void => {
+    const pause = Math.min(longestPause, firstPause * 2 ** failed)
+    console.error(`${name}: ${why}; starts again in ${pause / 1000} s.`)
+    waiting.set(
+      name,
+      setTimeout(() => void run(name, failed + 1), pause),
+    )
+  }
+  let env: NodeJS.ProcessEnv
+  try {
+    env = { ...process.env, ...(await prepare(name, services[name])) }
+  } catch (error) {
+    if (!stopping) startLater((error as Error).message, failures)
+    return
+  }
   if (stopping) return
   const main = fileURLToPath(
     new URL(`${name}/main.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url),
@@ -52,10 +68,7 @@ async function run(name: ServiceName, failures = 0): Promise<void> {
   child.on('exit', (code) => {
     if (stopping) return
     if (code === 2) return console.error(`${name}: not started; mend its settings and start again.`)
-    const again = Date.now() - began > goodRun ? 0 : failures
-    const pause = Math.min(longestPause, firstPause * 2 ** again)
-    console.error(`${name}: ended with ${code}; starts again in ${pause / 1000} s.`)
-    setTimeout(() => void run(name, again + 1), pause).unref()
+    startLater(`ended with ${code}`, Date.now() - began > goodRun ? 0 : failures)
   })
 }
 
@@ -72,5 +85,6 @@ function stop(signal: NodeJS.Signals): void {
   // A terminal sends CTRL-C to every process of the group, which needs no second one.
   const heard = signal === 'SIGINT' && process.stdin.isTTY && !stopping
   stopping = true
+  for (const timer of waiting.values()) clearTimeout(timer)
   if (!heard) for (const child of running.values()) child.kill('SIGTERM')
 }

@@ -84,6 +84,8 @@ export function createReconcile(settings: ReconcileSettings): Reconcile {
     return () => stop()
   }
 
+  const away = new Set<string>()
+
   function look(): Promise<void> {
     looking ??= lookOnce()
       .catch((error) => {
@@ -100,8 +102,7 @@ export function createReconcile(settings: ReconcileSettings): Reconcile {
     await lookAtIdle()
     // Containers before rows: a row stands before its container, so whose container has none now has none any more.
     const found = new Map<string, Found[] | undefined>()
-    for (const host of hosts.all)
-      found.set(host.name, await host.list().catch((error) => unseen(host, error)))
+    for (const host of hosts.all) found.set(host.name, await seen(host))
     const rows = await desktops.all()
     for (const row of rows) if (needsWork(row, found)) poke(row.id)
     const known = new Set(rows.map(({ id }) => id))
@@ -110,9 +111,18 @@ export function createReconcile(settings: ReconcileSettings): Reconcile {
         if (each.instance === instance && !known.has(each.desktop)) await removeOrphan(host, each)
   }
 
-  /** What cannot be seen is left as it is: it may well be running. */
-  function unseen(host: DockerHost, error: unknown): undefined {
-    log.warn('a Docker host does not answer', { host: host.name, reason: readTrouble(error).sentence })
+  /** What cannot be seen is left as it is: it may well be running. That a host is away is told once. */
+  async function seen(host: DockerHost): Promise<Found[] | undefined> {
+    try {
+      const found = await host.list()
+      if (away.delete(host.name)) log.info('a Docker host answers again', { host: host.name })
+      return found
+    } catch (error) {
+      if (!away.has(host.name))
+        log.warn('a Docker host does not answer', { host: host.name, reason: readTrouble(error).sentence })
+      away.add(host.name)
+      return undefined
+    }
   }
 
   function needsWork(row: Desktop, found: ReadonlyMap<string, Found[] | undefined>): boolean {
