@@ -139,6 +139,8 @@ function countMany(times: number) {
   }
 }
 
+const manyMore = 1_000
+
 /**
  * Whoever asked while the service died may hear 502 or 503, and cannot know whether the visit counted; the proxy asks
  * once more by itself. So there are at least as many visits as answers, and no more than requests.
@@ -147,8 +149,9 @@ async function killWhileCounting(): Promise<void> {
   let asked = 0
   const seen: number[] = []
   for (const round of [1, 2]) {
-    const batch = countMany(200)
-    asked += 200
+    // More than a quick machine answers between the thirtieth and the kill.
+    const batch = countMany(manyMore)
+    asked += manyMore
     await batch.answered(30 * round)
     await scene.service.stop('SIGKILL')
     assert.ok(batch.left() > 0, 'it was killed too late to prove anything')
