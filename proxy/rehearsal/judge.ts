@@ -9,6 +9,7 @@ import type { Route } from '../request/match/route.ts'
 import { askPolicies } from '../request/policies/ask.ts'
 import { deny, type Policy, pass } from '../request/policies/policy.ts'
 import { judgeUnmatched } from '../request/unmatched.ts'
+import { listenersOf } from './sample-request.ts'
 
 /** What a table does with a request that was logged. */
 export interface Judgement {
@@ -32,14 +33,7 @@ export interface Judge {
  * some is taken to be judged by them as it was. One that brought none is asked about, because it is refused for that.
  */
 export function createJudge({ state, config }: Gatehouse): Judge {
-  const listeners = new Map<string, Listener>()
-  for (const [name, listener] of Object.entries(config.listeners))
-    listeners.set(name, {
-      name,
-      secure: listener.tls ?? name === 'https',
-      config: listener,
-      port: listener.port,
-    })
+  const listeners = new Map(listenersOf(config).map((listener) => [listener.name, listener]))
   let current: LoggedExchange
   let assumed = 0
   const policies = new Map<Route, readonly Policy[]>()

@@ -1,5 +1,6 @@
 import { METHODS } from 'node:http'
 import { parseAddress } from '../address.ts'
+import { isEncrypted } from '../config/listener-rules.ts'
 import type { LoadedConfig } from '../config/loaded.ts'
 import type { ClientRequest, ClientResponse, Incoming, Listener } from '../request/accept/incoming.ts'
 
@@ -81,6 +82,16 @@ const handshake = [
   'dGhlIHNhbXBsZSBub25jZQ==',
 ]
 
+/** The listeners of a table, as an exchange sees them, without a socket behind them. */
+export function listenersOf(config: LoadedConfig): Listener[] {
+  return Object.entries(config.listeners).map(([name, listener]) => ({
+    name,
+    secure: isEncrypted(name, listener),
+    config: listener,
+    port: listener.port,
+  }))
+}
+
 /** The listener that a browser would reach with that address. */
 function listenerFor(
   args: SampleRequest,
@@ -88,12 +99,7 @@ function listenerFor(
   secure: boolean,
   authority: string,
 ): Listener {
-  const listeners = Object.entries(config.listeners).map(([name, listener]) => ({
-    name,
-    secure: listener.tls ?? name === 'https',
-    config: listener,
-    port: listener.port,
-  }))
+  const listeners = listenersOf(config)
   const port = Number(/:(\d+)$/.exec(authority)?.[1] ?? (secure ? 443 : 80))
   const sameKind = listeners.filter((listener) => listener.secure === secure)
   const chosen =
