@@ -5,6 +5,7 @@ import type { TLSSocket } from 'node:tls'
 import { type ClientAddress, parseAddress } from './address.ts'
 import { observeExchanges } from './cluster/observer.ts'
 import { endOldTunnels } from './cluster/old-tunnels.ts'
+import { version } from './cluster/version.ts'
 import { loadConfig } from './config/load.ts'
 import type { LoadedConfig } from './config/loaded.ts'
 import { formatProblem } from './config/problem.ts'
@@ -13,6 +14,7 @@ import { createGatehouse } from './gatehouse.ts'
 import { openAccessLogs } from './observability/access-log.ts'
 import { logger } from './observability/logger.ts'
 import { createRecentDecisions } from './observability/recent-decisions.ts'
+import { openTraceLog } from './observability/tracing/trace-log.ts'
 import { readConnectionTls } from './request/accept/connection-tls.ts'
 import type { ConnectionTls, Incoming, Listener } from './request/accept/incoming.ts'
 import { answerSocket } from './request/accept/short-answer.ts'
@@ -65,11 +67,12 @@ export async function embed(settings: EmbedSettings): Promise<Embedded> {
   }
   const config = await load(settings.text)
   const listener = listenerOf(config, settings.listener)
-  const logs = openAccessLogs({ default: config.accessLog, folder: config.folder })
+  const accessLogs = openAccessLogs({ default: config.accessLog, folder: config.folder })
+  const traceLog = openTraceLog(config, env, version)
   const gatehouse = createGatehouse(config, {
     env,
     limits: memoryLimits(),
-    observer: observeExchanges(() => logs, createRecentDecisions()),
+    observer: observeExchanges(() => ({ accessLogs, traceLog }), createRecentDecisions()),
     onBackgroundError: onTrouble,
   })
   const connections = new WeakMap<Duplex, Connection>()
@@ -102,7 +105,7 @@ export async function embed(settings: EmbedSettings): Promise<Embedded> {
     },
     async close() {
       await gatehouse.close()
-      await logs.close()
+      await Promise.all([accessLogs.close(), traceLog?.close()])
     },
   }
 }

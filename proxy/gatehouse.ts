@@ -161,6 +161,7 @@ function build(
       table: buildRouteTable(routes),
       admission,
       trustedProxies: config.trustedProxies.map(parseNetwork),
+      tracing: config.tracing,
       redirectPort: (listener) => redirects.get(listener),
       acmeWebroot: (listener) => {
         const { acmeWebroot, tls } = config.listeners[listener] ?? {}

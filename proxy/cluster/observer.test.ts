@@ -39,12 +39,16 @@ for (const [what, decision, counted] of table) {
   test(what, async () => {
     // A name of its own: what was counted for the others stays.
     const route = { name: what, policies: [{ name: 'a' }, { name: 'b' }, { name: 'c' }] } as unknown as Route
-    const logs = openAccessLogs({
+    const accessLogs = openAccessLogs({
       default: { file: 'stdout', format: 'json', query: true },
       folder: '/nowhere',
     })
-    observeExchanges(() => logs, createRecentDecisions()).decided({} as Exchange, route, decision)
-    await logs.close()
+    observeExchanges(() => ({ accessLogs, traceLog: undefined }), createRecentDecisions()).decided(
+      {} as Exchange,
+      route,
+      decision,
+    )
+    await accessLogs.close()
     const metric = (await metricsJson()).find(({ name }) => name === 'gatehouse_policy_decisions_total')
     const own = (metric?.values ?? []).filter(({ labels }) => labels.router === what)
     assert.deepEqual(

@@ -1,19 +1,29 @@
 import type { AccessLogs } from '../observability/access-log.ts'
 import { recordDecision, recordExchange, recordOverload, recordRetry } from '../observability/metrics.ts'
 import type { RecentDecisions } from '../observability/recent-decisions.ts'
+import type { TraceLog } from '../observability/tracing/trace-log.ts'
 import type { Route } from '../request/match/route.ts'
 import type { PipelineObserver } from '../request/pipeline.ts'
 import type { Decision } from '../request/policies/ask.ts'
 
-/** What happens to exchanges, told to the metrics, the memory of decisions, and the access log that is open at the time. */
-export function observeExchanges(accessLogs: () => AccessLogs, recent: RecentDecisions): PipelineObserver {
+/** Where exchanges are written down. A reload may open others. */
+export interface Logs {
+  readonly accessLogs: AccessLogs
+  /** Undefined: spans go nowhere. */
+  readonly traceLog: TraceLog | undefined
+}
+
+/** What happens to exchanges, told to the metrics, the memory of decisions, and the logs that are open at the time. */
+export function observeExchanges(logs: () => Logs, recent: RecentDecisions): PipelineObserver {
   return {
     started() {},
     finished(exchange) {
       recordExchange(exchange)
       recent.note(exchange)
       if (exchange.overload !== undefined) recordOverload(exchange.overload)
-      accessLogs().write(exchange, exchange.matched?.config.accessLog)
+      const { accessLogs, traceLog } = logs()
+      accessLogs.write(exchange, exchange.matched?.config.accessLog)
+      traceLog?.write(exchange)
     },
     decided: recordDecisions,
     retried: recordRetry,

@@ -3,9 +3,10 @@ import { type RouteSummary, summariseRoute } from '../admin/route-summary.ts'
 import type { TargetUse } from '../admin/upstream-report.ts'
 import type { LoadedConfig } from '../config/loaded.ts'
 import { createGatehouse, type Gatehouse } from '../gatehouse.ts'
-import { type AccessLogs, openAccessLogs } from '../observability/access-log.ts'
+import { openAccessLogs } from '../observability/access-log.ts'
 import { forgetRoutes, setMetricSources } from '../observability/metrics.ts'
 import { createRecentDecisions, type RecentDecisions } from '../observability/recent-decisions.ts'
+import { openTraceLog } from '../observability/tracing/trace-log.ts'
 import { type OpenListeners, openListeners } from '../request/accept/listeners.ts'
 import type { Exchange } from '../request/exchange.ts'
 import type { LimitStore } from '../request/policies/context.ts'
@@ -16,8 +17,9 @@ import { openCertificates } from './certificates.ts'
 import { createClientErrors } from './client-errors.ts'
 import type { Activated, Patience, Ports } from './messages.ts'
 import { metricSources } from './metric-sources.ts'
-import { observeExchanges } from './observer.ts'
+import { type Logs, observeExchanges } from './observer.ts'
 import { endOldTunnels } from './old-tunnels.ts'
+import { version } from './version.ts'
 
 /** What one process needs to serve. */
 export interface ServingSettings {
@@ -62,18 +64,18 @@ export interface PreparedServing {
 /** Answers when every listener is open. Throws a BuildError or one sentence; then nothing is open. */
 export async function startServing(settings: ServingSettings): Promise<Serving> {
   const { config, env, limits, ticketKeys, targets, onTrouble } = settings
-  const parts: Parts = { logs: openLogs(config), certificates: undefined }
+  const parts: Parts = { ...openLogs(config, env), certificates: undefined }
   const recent = createRecentDecisions()
   const clientErrors = createClientErrors(onTrouble)
   const gatehouse = createGatehouse(config, {
     env,
     limits,
     targets,
-    observer: observeExchanges(() => parts.logs, recent),
+    observer: observeExchanges(() => parts, recent),
     onBackgroundError: onTrouble,
   })
   const close = async (): Promise<void> =>
-    void (await Promise.all([gatehouse.close(), parts.logs.close(), parts.certificates?.close()]))
+    void (await Promise.all([gatehouse.close(), closeLogs(parts), parts.certificates?.close()]))
   let stopped: Promise<void> | undefined
   let requestsUntil = Number.POSITIVE_INFINITY
   let tunnelsUntil = Number.POSITIVE_INFINITY
@@ -96,7 +98,7 @@ export async function startServing(settings: ServingSettings): Promise<Serving> 
         recent.noteClientError(listener, code, peer)
       },
     })
-    const whole: Whole = { gatehouse, open, parts, onTrouble }
+    const whole: Whole = { gatehouse, open, parts, env, onTrouble }
     followCertificates(whole)
     setMetricSources(metricSources(gatehouse, open, () => parts.certificates?.list() ?? []))
     const stop = async (): Promise<void> => {
@@ -145,8 +147,9 @@ export async function startServing(settings: ServingSettings): Promise<Serving> 
 }
 
 /** What a reload replaces. */
-interface Parts {
-  logs: AccessLogs
+interface Parts extends Logs {
+  accessLogs: Logs['accessLogs']
+  traceLog: Logs['traceLog']
   certificates: CertificateStore | undefined
 }
 
@@ -154,11 +157,12 @@ interface Whole {
   readonly gatehouse: Gatehouse
   readonly open: OpenListeners
   readonly parts: Parts
+  readonly env: NodeJS.ProcessEnv
   onTrouble(sentence: string): void
 }
 
 async function prepare(next: LoadedConfig, whole: Whole): Promise<PreparedServing> {
-  const { gatehouse, open, parts } = whole
+  const { gatehouse, open, parts, env } = whole
   const prepared = gatehouse.prepare(next)
   const certificates = await openCertificates(next).catch((error) => {
     prepared.discard()
@@ -166,12 +170,12 @@ async function prepare(next: LoadedConfig, whole: Whole): Promise<PreparedServin
   })
   return {
     async activate() {
-      const before = { ...parts, accessLog: gatehouse.config.accessLog }
+      const before = { ...parts, config: gatehouse.config }
       prepared.activate()
       open.update({ limits: next.limits, trustedProxies: next.trustedProxies })
-      if (!isDeepStrictEqual(next.accessLog, before.accessLog)) {
-        parts.logs = openLogs(next)
-        void before.logs.close()
+      if (!isDeepStrictEqual(whatIsLogged(next), whatIsLogged(before.config))) {
+        Object.assign(parts, openLogs(next, env))
+        void closeLogs(before)
       }
       parts.certificates = certificates
       await takeUp(certificates, whole)
@@ -238,6 +242,17 @@ async function logged({ inFlight }: Gatehouse): Promise<void> {
   for (let i = 0; i < 25 && inFlight.size > 0; i++) await new Promise((resolve) => setTimeout(resolve, 10))
 }
 
-function openLogs({ accessLog, folder }: LoadedConfig): AccessLogs {
-  return openAccessLogs({ default: accessLog, folder })
+function openLogs(config: LoadedConfig, env: NodeJS.ProcessEnv): Logs {
+  return {
+    accessLogs: openAccessLogs({ default: config.accessLog, folder: config.folder }),
+    traceLog: openTraceLog(config, env, version),
+  }
+}
+
+async function closeLogs({ accessLogs, traceLog }: Logs): Promise<void> {
+  await Promise.all([accessLogs.close(), traceLog?.close()])
+}
+
+function whatIsLogged({ accessLog, tracing }: LoadedConfig): unknown {
+  return { accessLog, tracing }
 }

@@ -19,6 +19,7 @@ export interface Draft {
   readonly tls?: Config['tls']
   readonly admin?: Config['admin']
   readonly redis?: Config['redis']
+  readonly tracing?: Config['tracing']
 }
 
 export interface DraftReading {
@@ -46,6 +47,7 @@ function salvage(value: unknown): Draft {
     tls: parsed(shape.tls, top.tls),
     admin: parsed(shape.admin, top.admin),
     redis: parsed(shape.redis, top.redis),
+    tracing: parsed(shape.tracing, top.tracing),
   }
 }
 

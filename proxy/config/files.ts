@@ -36,7 +36,7 @@ export interface FileChecks {
  * certificate is one and belongs to its key. Files that Gatehouse writes itself are not looked at.
  */
 export async function checkFiles(
-  config: Pick<LoadedConfig, 'tls' | 'listeners' | 'upstreams' | 'routes' | 'redis' | 'folder'>,
+  config: Pick<LoadedConfig, 'tls' | 'listeners' | 'upstreams' | 'routes' | 'redis' | 'tracing' | 'folder'>,
   policies: readonly CheckedPolicies[],
   { source, env }: { source: Source; env: Readonly<Record<string, string | undefined>> },
 ): Promise<FileChecks> {
@@ -53,7 +53,7 @@ export async function checkFiles(
 }
 
 function mentionsOf(
-  config: Pick<LoadedConfig, 'listeners' | 'upstreams' | 'routes' | 'redis'>,
+  config: Pick<LoadedConfig, 'listeners' | 'upstreams' | 'routes' | 'redis' | 'tracing'>,
   source: Source,
 ): Mention[] {
   const mentions: Mention[] = []
@@ -74,6 +74,8 @@ function mentionsOf(
     [['redis', 'tls', 'ca'], config.redis?.tls?.ca],
   ] as const)
     if (file !== undefined) mentions.push({ path, file, kind: 'file' })
+  for (const [name, file] of Object.entries(config.tracing?.headers ?? {}))
+    mentions.push({ path: ['tracing', 'headers', name], file, kind: 'file' })
   for (const [index, { files }] of config.routes.entries()) {
     const path = ['routes', index, 'files']
     const isShort = source.show(path) !== undefined

@@ -120,9 +120,10 @@ async function check(source: Source, { reading, text, env }: Given): Promise<Loa
 const none: CheckedPolicies = new Map()
 
 /** What of a draft mentions files, in the shape that `checkFiles` reads. */
-function filesOf({ listeners, upstreams, routes, redis }: Draft) {
+function filesOf({ listeners, upstreams, routes, redis, tracing }: Draft) {
   return {
     redis,
+    tracing,
     listeners: withoutGaps(listeners),
     upstreams: withoutGaps(upstreams),
     // Only `files` is looked at, and that is there if it could be read.

@@ -712,7 +712,7 @@ const rows: Row[] = [
     'upstreams: []\nx-old:\n',
     [
       '6:1 upstreams: is a list and not a block of keys',
-      '7:1 x-old: "x-old" is not a key of this block; there is listeners, tls, trustedProxies, upstreams, extensions, defaults, routes, accessLog, admin, redis, workers and limits',
+      '7:1 x-old: "x-old" is not a key of this block; there is listeners, tls, trustedProxies, upstreams, extensions, defaults, routes, accessLog, admin, redis, tracing, workers and limits',
     ],
   ],
   ['no routes at all', good, '', ['1:1 is empty; it needs `listeners` and `routes`']],

@@ -3,6 +3,7 @@ import { type ListenerConfig, listener, tls } from './listener-schema.ts'
 import { bindAddress, name, port } from './patterns.ts'
 import { redis } from './redis-schema.ts'
 import { policyBlock, type RouteConfig, route } from './route-schema.ts'
+import { tracing } from './tracing-schema.ts'
 import { duration, network, size } from './units.ts'
 import { type UpstreamConfig, upstream } from './upstream-schema.ts'
 
@@ -63,6 +64,11 @@ export const schema = z.strictObject({
     .optional()
     .describe(
       'Shares leases, rate limits, revoked tokens and session ticket keys among the proxies of a fleet.',
+    ),
+  tracing: tracing
+    .optional()
+    .describe(
+      'W3C trace context, made and logged, and spans by OpenTelemetry. Without it `traceparent` passes as it came.',
     ),
   workers: z
     .union([z.literal('auto'), z.int().min(1).max(256)])

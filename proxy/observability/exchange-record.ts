@@ -1,3 +1,5 @@
+import type { Trace } from './tracing/trace.ts'
+
 /**
  * What is known of an exchange when it has ended: the one input of the access log and of the metrics.
  * The exchange itself has this shape, so nothing is copied.
@@ -5,8 +7,12 @@
 export interface ExchangeRecord {
   /** Request id: also in `X-Request-Id` and on error pages. */
   readonly id: string
+  /** The trace that it is a part of, where exchanges are traced. */
+  readonly trace?: Trace
   /** Unix time in milliseconds. */
   readonly startedAt: number
+  /** The same moment on the clock of `performance.now()`. */
+  readonly started: number
   /** Milliseconds from the request head to the end of the response (or of the tunnel). */
   readonly duration: number
   /** `sse` and `websocket` stay out of the duration histogram. */

@@ -38,6 +38,8 @@ function outcome(record: ExchangeRecord): string {
 function ours(record: ExchangeRecord, longest: number): string {
   const { upstreamStatus, upstreamDuration, attempts, denyPolicy, denyReason, observed, detail } = record
   let json = `${place(record)},"request_id":${quote(record.id)}`
+  if (record.trace !== undefined)
+    json += `,"trace_id":"${record.trace.id}","span_id":"${record.trace.spanId}"`
   if (upstreamStatus !== undefined) json += `,"upstream_status":${upstreamStatus}`
   if (upstreamDuration !== undefined) json += `,"upstream_duration":${seconds(upstreamDuration)}`
   if (attempts > 0) json += `,"attempts":${attempts}`

@@ -98,6 +98,11 @@ export function recordDroppedLines(lines: number): void {
   droppedLines += lines
 }
 
+/** Spans for a collector. `refused`: by it; `dropped`: because it was away and the queue was full. */
+export function recordSpans(result: 'exported' | 'refused' | 'dropped', count: number): void {
+  if (count > 0) spans.addMany(count, result)
+}
+
 /** Of a certificate, with an authority. */
 export function recordOrder(result: 'success' | 'failure'): void {
   certificateOrders.add(result)
@@ -177,6 +182,7 @@ const clientErrors = createCounters('entrypoint', 'code')
 const overloads = createCounters('reason')
 const reloads = createCounters('result')
 const certificateOrders = createCounters('result')
+const spans = createCounters('result')
 const heartbeats = createCounters('service', 'result')
 let leaseSource: (() => Iterable<LeaseSample>) | undefined
 let fleetSource: (() => FleetSample) | undefined
@@ -275,6 +281,12 @@ counter('gatehouse_client_errors_total', 'What a parser refused before there was
 )
 counter('gatehouse_access_log_dropped_lines_total', 'Lines that could not be written.', () =>
   single(droppedLines),
+)
+
+counter(
+  'gatehouse_trace_spans_total',
+  'Spans for a collector: `exported`; `refused` by it; `dropped`, because it was away and the queue was full.',
+  () => spans.samples(),
 )
 
 // Every process reads the same file: its reloads are not added up.

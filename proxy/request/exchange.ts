@@ -1,6 +1,7 @@
 import type { ClientAddress } from '../address.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { ExchangeRecord } from '../observability/exchange-record.ts'
+import type { Trace } from '../observability/tracing/trace.ts'
 import type { Target } from '../upstreams/upstream.ts'
 import type { Admission, Overload, Place } from './accept/admission.ts'
 import type { ClientRequest, ClientResponse, ConnectionTls, Incoming, Listener } from './accept/incoming.ts'
@@ -27,6 +28,8 @@ export class Exchange implements ExchangeRecord {
   /** Where it stands in the list of those that are under way. */
   seat = -1
 
+  /** Set by accept, where exchanges are traced. */
+  trace: Trace | undefined
   /** Set by accept: as what it is counted and by whom, or what there is too much of. */
   admission: Admission | undefined
   place: Place | undefined

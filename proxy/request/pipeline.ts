@@ -1,6 +1,8 @@
 import type { Network } from '../address.ts'
+import type { TracingConfig } from '../config/tracing-schema.ts'
 import { GatehouseError } from '../errors.ts'
 import { type Admission, explainOverload, retryAfterOverload } from './accept/admission.ts'
+import { beginTrace } from './accept/begin-trace.ts'
 import { readFacts } from './accept/facts.ts'
 import type { Incoming } from './accept/incoming.ts'
 import { requestIdOf } from './accept/request-id.ts'
@@ -21,6 +23,8 @@ export interface PipelineState extends ListenerRules {
   /** Counts all exchanges of the process, whatever table they began with. */
   readonly admission: Admission
   readonly trustedProxies: readonly Network[]
+  /** Undefined: trace context passes through as it came. */
+  readonly tracing: Pick<TracingConfig, 'continue' | 'sample'> | undefined
 }
 
 /** Told of what happens, for metrics and logs. */
@@ -48,6 +52,8 @@ export async function serve(
   try {
     // accept
     exchange.id = requestIdOf(incoming, state.trustedProxies)
+    if (state.tracing !== undefined)
+      exchange.trace = beginTrace(incoming, state.tracing, state.trustedProxies)
     const entered = state.admission.enter(exchange)
     const overload = entered instanceof Promise ? await entered : entered
     if (exchange.finished) return

@@ -5,6 +5,7 @@ export function sampleRecord(changes: Partial<ExchangeRecord> = {}): ExchangeRec
   return {
     id: '0f1c9d52-7a43-4c1e-9a57-0e6f5c0f3a11',
     startedAt: Date.UTC(2026, 9, 10, 13, 55, 36, 250),
+    started: 1_000,
     duration: 20,
     kind: 'http',
     listener: 'https',

@@ -49,6 +49,7 @@ function attempt(relay: Relay): void {
   if (exchange.attempts === 0) upstream.retries.earn()
   exchange.attempts++
   exchange.upstreamTarget = target
+  exchange.trace?.beginAttempt(target.address.text)
   target.inFlight++
   send(relay, target, {
     answered: () => markWell(target),
@@ -72,6 +73,7 @@ function stick({ exchange, facts }: Relay, sticky: Sticky, target: Target): stri
 function failed(relay: Relay, target: Target, failure: Failure): void {
   const { exchange, upstream } = relay
   exchange.detail = failure.detail
+  exchange.trace?.failAttempt(failure.code)
   // A client that has gone is no fault of the target.
   if (exchange.finished || exchange.response.destroyed) return
   if (failure.code === 'bad_request' || failure.code === 'upstream_full') target.lastError = failure.detail

@@ -22,11 +22,13 @@ export function requestHeadersFor(
   const raw = facts.headers.raw
   const named = namedInConnection(facts.headers.all('connection'))
   const verdicts = exchange.upstreamHeaders
+  const { trace } = exchange
   let cookies: string | undefined
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i] as string
     const key = name.toLowerCase()
     if (isOurs(key) || isHopByHop(key) || named.has(key)) continue
+    if (trace !== undefined && (key === 'traceparent' || key === 'tracestate')) continue
     if (verdicts.length > 0 && verdicts.some(([set]) => set.toLowerCase() === key)) continue
     const value = raw[i + 1] as string
     // HTTP/2 may split cookies into many fields; HTTP/1.1 knows one (RFC 9113 §8.2.3).
@@ -35,6 +37,10 @@ export function requestHeadersFor(
   }
   if (cookies !== undefined) headers.push('Cookie', cookies)
   addForwarded(headers, exchange, facts, route)
+  if (trace !== undefined) {
+    headers.push('traceparent', trace.traceparent)
+    if (trace.state !== '') headers.push('tracestate', trace.state)
+  }
   for (const editor of route.requestEditors) editor.editRequest?.(facts, headers)
   for (const [name, value] of verdicts) headers.push(name, value)
   return headers
