@@ -2,6 +2,7 @@ import type { IncomingMessage, RequestListener } from 'node:http'
 import express, { type Express, type Router } from 'express'
 import type { Database } from '../shared/database.ts'
 import type { Logger } from '../shared/logger.ts'
+import { serving } from '../shared/served-request.ts'
 import type { SessionCookie } from '../shared/session-cookie.ts'
 import { answerErrors, createApp } from '../shared/web-app.ts'
 import { signedIn } from './api/session.ts'
@@ -32,7 +33,8 @@ export function createListener(parts: AppParts): RequestListener {
   const app = createPageApp(parts)
   const { receive } = parts
   return (request, response) => {
-    if (request.method === 'POST' && !isAdmin(request)) void receive(request, response)
+    if (request.method === 'POST' && !isAdmin(request))
+      void serving(request, response, () => receive(request, response))
     else app(request, response)
   }
 }

@@ -1,8 +1,10 @@
 import winston from 'winston'
+import { servedRequest } from './served-request.ts'
 
 /**
  * What a service has to say: JSON lines on standard error, or short lines where a person reads along. A message is a
- * sentence that stays the same, what changes goes to `fields`. Fields whose names are those of secrets are hidden.
+ * sentence that stays the same, what changes goes to `fields`. Fields whose names are those of secrets are hidden. What is
+ * said while a request is served names it, by the request id of the proxy and its trace.
  */
 export interface Logger {
   debug(message: string, fields?: Fields): void
@@ -19,6 +21,8 @@ export interface LoggerOptions {
   readonly stream?: NodeJS.WritableStream
   /** Short lines for a person instead of JSON. Default: whether a person reads along. */
   readonly readable?: boolean
+  /** The least that is said. Default: LOG_LEVEL, or `info`. */
+  readonly level?: string
 }
 
 export function createLogger({ service, stream = process.stderr, ...options }: LoggerOptions): Logger {
@@ -26,7 +30,7 @@ export function createLogger({ service, stream = process.stderr, ...options }: L
   // Whoever read along may go away.
   stream.on('error', () => {})
   const engine = winston.createLogger({
-    level: 'info',
+    level: levels.find((level) => level === (options.level ?? process.env.LOG_LEVEL)) ?? 'info',
     format: winston.format.printf(({ level, message, fields }) => {
       const hidden = hideSecrets((fields as Fields | undefined) ?? {})
       const text = String(message)
@@ -39,11 +43,13 @@ export function createLogger({ service, stream = process.stderr, ...options }: L
     exitOnError: false,
   })
   const say = (level: string) => (message: string, fields?: Fields) =>
-    void engine.log({ level, message, fields })
+    void engine.log({ level, message, fields: { ...servedRequest(), ...fields } })
   return { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') }
 }
 
 // --- internal ---
+
+const levels = ['debug', 'info', 'warn', 'error'] as const
 
 const secretName = /pass|secret|token|authorization|cookie|api.?key/i
 

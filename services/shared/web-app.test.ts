@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { PassThrough } from 'node:stream'
 import { type TestContext, test } from 'node:test'
 import express from 'express'
+import { eventually } from '../../test/harness/eventually.ts'
 import { createLogger } from './logger.ts'
 import { Problem } from './problem.ts'
 import { answerErrors, createApp } from './web-app.ts'
@@ -14,7 +15,7 @@ async function startApp(t: TestContext) {
   stream.on('data', (chunk) => {
     said += chunk
   })
-  const log = createLogger({ service: 'test', stream, readable: false })
+  const log = createLogger({ service: 'test', stream, readable: false, level: 'debug' })
   const app = createApp(log)
   app.post('/json', express.json({ limit: '1kb' }), (request, response) => void response.json(request.body))
   app.get('/refused', () => {
@@ -25,6 +26,13 @@ async function startApp(t: TestContext) {
   })
   app.get('/broken', async () => {
     throw new Error('password=hunter2')
+  })
+  app.get('/deep', async (_request, response) => {
+    await new Promise((resolve) => setTimeout(resolve, 1))
+    log.info('on the way')
+    const later = () => log.info('long after')
+    response.on('close', () => setTimeout(later, 1))
+    setTimeout(() => response.end(), 1)
   })
   answerErrors(app, log)
   const server = createServer(app)
@@ -75,4 +83,37 @@ test('bodies that cannot be read are the fault of whoever sent them', async (t) 
   assert.equal((await post('{"a":')).status, 400)
   assert.equal((await post(JSON.stringify({ a: 'x'.repeat(2000) }))).status, 413)
   assert.equal((await ask('/nowhere')).status, 404)
+})
+
+test('whatever is said while a request is served names it and its trace, and nothing afterwards does', async (t) => {
+  const { ask, said } = await startApp(t)
+  const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
+  const traceparent = `00-${traceId}-00f067aa0ba902b7-01`
+  await Promise.all([
+    ask('/deep', { headers: { 'X-Request-Id': 'first-1', traceparent } }),
+    ask('/deep', { headers: { 'X-Request-Id': 'second-1', traceparent: 'nonsense' } }),
+    ask('/broken', { headers: { 'X-Request-Id': 'third-1', traceparent } }),
+  ])
+  const lines = await eventually(() => {
+    const all = said()
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    return all.length === 8 && all
+  })
+  const named = (message: string) =>
+    lines.flatMap((line) => (line.message === message ? [[line.requestId, line.traceId]] : [])).sort()
+  const both = [
+    ['first-1', traceId],
+    ['second-1', undefined],
+  ]
+  assert.deepEqual(named('on the way'), both)
+  assert.deepEqual(named('a request was answered'), both)
+  assert.deepEqual(named('long after'), [
+    [undefined, undefined],
+    [undefined, undefined],
+  ])
+  const broken = [['third-1', traceId]]
+  assert.deepEqual(named('Something went wrong here; it has been written down'), broken)
+  assert.deepEqual(named('a request failed'), broken)
 })

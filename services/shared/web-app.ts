@@ -1,12 +1,13 @@
-import { randomUUID } from 'node:crypto'
 import express, { type Express, type NextFunction, type Request, type Response } from 'express'
 import { isAway } from './database.ts'
 import type { Logger } from './logger.ts'
 import { Problem } from './problem.ts'
+import { serving } from './served-request.ts'
 
 /**
- * An Express app as every service begins with: no banner, the client's address from the proxy, the request id of the
- * proxy in its own log, one line for each request that failed. Routes follow, then `answerErrors`.
+ * An Express app as every service begins with: no banner, the client's address from the proxy, its request id in
+ * whatever is logged on the way, one line for each request that failed (LOG_LEVEL=debug: for each). Routes follow, then
+ * `answerErrors`.
  */
 export function createApp(log: Logger): Express {
   const app = express()
@@ -16,20 +17,19 @@ export function createApp(log: Logger): Express {
   app.set('trust proxy', 1)
   app.use((request, response, next) => {
     const started = performance.now()
-    const id = requestIdOf(request)
-    response.locals.requestId = id
-    response.setHeader('X-Request-Id', id)
-    response.on('close', () => {
-      const { statusCode: status } = response
-      if (status < 500 && response.writableFinished) return
-      const took = Math.round(performance.now() - started)
-      const words = response.writableFinished
-        ? 'a request failed'
-        : 'a client left before its answer was whole'
-      const say = response.writableFinished ? log.error : log.info
-      say(words, { method: request.method, path: request.path, status, took, requestId: id })
+    serving(request, response, ({ requestId, traceId }) => {
+      response.locals.requestId = requestId
+      response.setHeader('X-Request-Id', requestId)
+      response.on('close', () => {
+        const { statusCode: status, writableFinished } = response
+        const took = Math.round(performance.now() - started)
+        const fields = { method: request.method, path: request.path, status, took, requestId, traceId }
+        if (!writableFinished) log.info('a client left before its answer was whole', fields)
+        else if (status >= 500) log.error('a request failed', fields)
+        else log.debug('a request was answered', fields)
+      })
+      next()
     })
-    next()
   })
   return app
 }
@@ -42,8 +42,7 @@ export function answerErrors(app: Express, log: Logger): void {
   // Express knows an error handler by its four parameters.
   app.use((error: unknown, request: Request, response: Response, _next: NextFunction) => {
     const problem = problemOf(error)
-    if (problem.status >= 500)
-      log.error(problem.title, { error, path: request.path, requestId: response.locals.requestId })
+    if (problem.status >= 500) log.error(problem.title, { error, path: request.path })
     // A second head cannot be written: a response that broke after it began ends as broken.
     if (response.headersSent) return void response.destroy()
     const { status, title, more, headers } = problem
@@ -53,12 +52,6 @@ export function answerErrors(app: Express, log: Logger): void {
 }
 
 // --- internal ---
-
-/** What the proxy sent, and what fits into a line of a log: nothing else is believed. */
-function requestIdOf(request: Request): string {
-  const given = request.get('x-request-id')
-  return given !== undefined && /^[\w.:-]{1,128}$/.test(given) ? given : randomUUID()
-}
 
 function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error
