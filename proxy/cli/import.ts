@@ -1,5 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises'
-import { parse } from 'yaml'
+import { dirname, join } from 'node:path'
 import { loadConfig } from '../config/load.ts'
 import { formatProblem } from '../config/problem.ts'
 import { importApache } from '../import/apache.ts'
@@ -23,7 +23,7 @@ export interface ImportArguments {
 
 /**
  * `gatehouse import`: reads a site of nginx, a Caddyfile, Traefik's file or labels, or a virtual host of Apache, and writes
- * it as routes.yaml. What is left out is named by its line. Exit code 0 if all was taken, 1 if something was left out, 2
+ * it as routes.yaml, and with `--out` passwords that are within it as a file beside. What is left out is named by its line. Exit code 0 if all was taken, 1 if something was left out, 2
  * if it cannot be read or would not be served.
  */
 export async function runImport(
@@ -42,19 +42,30 @@ export async function runImport(
   if (out === undefined)
     io.out(json ? JSON.stringify({ routes: yaml, leftOut: imported.leftOut }, null, 2) : yaml)
   else {
-    try {
-      await writeFile(out, yaml, { flag: 'wx' })
-    } catch (error) {
-      io.err(
-        `gatehouse import: ${out} cannot be written (${(error as NodeJS.ErrnoException).code}); nothing is written over`,
-      )
-      return 2
-    }
+    const files = Array.from(
+      imported.passwords,
+      ([name, lines]) => [join(dirname(out), name), lines] as const,
+    )
+    for (const [path, text, mode] of [
+      ...files.map(([path, lines]) => [path, `${lines.join('\n')}\n`, 0o600] as const),
+      [out, yaml, 0o644] as const,
+    ])
+      try {
+        await writeFile(path, text, { flag: 'wx', mode })
+      } catch (error) {
+        io.err(
+          `gatehouse import: ${path} cannot be written (${(error as NodeJS.ErrnoException).code}); nothing is written over`,
+        )
+        return 2
+      }
     if (json) io.out(JSON.stringify({ file: out, leftOut: imported.leftOut }, null, 2))
   }
   if (!json)
     for (const { line, text, why } of imported.leftOut)
       io.err(`${file}:${line} left out: ${text}\n    ${why}`)
+  if (out === undefined && !json)
+    for (const name of imported.passwords.keys())
+      io.err(`${name}: passwords that stand in ${file}; --out writes them beside routes.yaml`)
   const loaded = await loadConfig({ file: out ?? 'routes.yaml', text: yaml })
   const problems = loaded.ok ? [] : loaded.problems
   for (const problem of problems) io.err(formatProblem(problem))
@@ -67,7 +78,7 @@ export async function runImport(
 const readers: Readonly<Record<(typeof importKinds)[number], (text: string) => Imported>> = {
   nginx: importNginx,
   caddy: importCaddyfile,
-  traefik: (text) => importTraefik(parse(text)),
+  traefik: importTraefik,
   apache: importApache,
 }
 

@@ -23,7 +23,7 @@ export interface CertificateFacts {
 interface Mention {
   readonly path: Path
   readonly file: string
-  readonly kind: 'file' | 'folder'
+  readonly kind: 'file' | 'folder' | 'file or folder'
 }
 
 export interface FileChecks {
@@ -76,11 +76,12 @@ function mentionsOf(
     if (file !== undefined) mentions.push({ path, file, kind: 'file' })
   for (const [name, file] of Object.entries(config.tracing?.headers ?? {}))
     mentions.push({ path: ['tracing', 'headers', name], file, kind: 'file' })
-  for (const [index, { files }] of config.routes.entries()) {
+  for (const [index, { files, match }] of config.routes.entries()) {
     const path = ['routes', index, 'files']
     const isShort = source.show(path) !== undefined
+    const kind = match.exact ? 'file or folder' : 'folder'
     if (files !== undefined)
-      mentions.push({ path: isShort ? path : [...path, 'root'], file: files.root, kind: 'folder' })
+      mentions.push({ path: isShort ? path : [...path, 'root'], file: files.root, kind })
   }
   return mentions
 }
@@ -113,10 +114,10 @@ async function checkMention(
     const found = await stat(whole)
     if (kind === 'folder' && !found.isDirectory()) return refuse('is not a folder')
     if (kind === 'file' && found.isDirectory()) return refuse('is a folder, and should be a file')
-    await access(whole, kind === 'folder' ? constants.R_OK | constants.X_OK : constants.R_OK)
+    await access(whole, found.isDirectory() ? constants.R_OK | constants.X_OK : constants.R_OK)
     return []
   } catch (error) {
-    if (kind === 'folder' && file.startsWith('dist/') && (error as NodeJS.ErrnoException).code === 'ENOENT')
+    if (kind !== 'file' && file.startsWith('dist/') && (error as NodeJS.ErrnoException).code === 'ENOENT')
       return refuse('is not there yet; `make build` makes what is in dist/')
     return refuse(describeFault(error, kind))
   }

@@ -47,7 +47,7 @@ const files = z.union([
     root: z
       .string()
       .min(1, 'is not a folder; write one relative to routes.yaml')
-      .describe('The folder, relative to routes.yaml.'),
+      .describe('The folder, relative to routes.yaml. Where `match.exact` is set it may be one file.'),
     spa: z.boolean().default(false).describe('Serve the index for every path that is no file.'),
     index: z.string().default('index.html').describe('Served for a folder.'),
   }),
@@ -115,7 +115,9 @@ export const route = z
     to: z.string().optional().describe('An upstream by name, `name/:param` for a keyed one, or an address.'),
     files: files
       .optional()
-      .describe('A folder to serve, the matched prefix removed. Dot files are never served.'),
+      .describe(
+        'A folder to serve, the matched prefix removed, or one file for an `exact` path. Dot files are never served.',
+      ),
     redirect: redirect
       .optional()
       .describe('Where to send clients. `{path}` and `{query}` stand for what they asked for.'),

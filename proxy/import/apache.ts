@@ -1,3 +1,4 @@
+import { closedUntilDecided, closeRoute } from './guards.ts'
 import { emptyImport, type Imported, type ImportedRoute, listenerOf, upstreamOf } from './imported.ts'
 
 /**
@@ -108,7 +109,12 @@ function readVirtualHost(host: Entry, imported: Imported): void {
   const [root] = find(/^DocumentRoot$/i)
   if (root?.args[0] !== undefined && !routes.some(({ path }) => path === '/'))
     add('/', root.line).files = root.args[0]
-  for (const section of find(/^Location$/i)) readLocation(section, { routes, add, imported })
+  const folders = find(/^Directory$/i).map((section) => atPathOf(section, root?.args[0]))
+  // What lies deeper counts more, in whatever order it stands.
+  const sections = [...folders, ...find(/^Location$/i)]
+    .filter((section) => section !== undefined)
+    .sort((a, b) => pathOf(a).length - pathOf(b).length)
+  for (const section of sections) readLocation(section, { routes, add, imported })
   for (const { name, args, line } of find(/^Redirect(Match|Permanent|Temp)?$/i)) {
     const status =
       { permanent: 301, temp: 302, seeother: 303 }[(args[0] ?? '').toLowerCase()] ?? (Number(args[0]) || 302)
@@ -144,27 +150,75 @@ interface Around {
   readonly imported: Imported
 }
 
-function readLocation({ args, line, block }: Entry, { routes, add, imported }: Around): void {
-  const path = (args.at(-1) ?? '/').replace(/(.)\/+$/, '$1')
+function pathOf({ args }: Entry): string {
+  return (args.at(-1) ?? '/').replace(/(.)\/+$/, '$1')
+}
+
+function isWithin(path: string, prefix: string): boolean {
+  return path === prefix || path.startsWith(prefix === '/' ? '/' : `${prefix}/`)
+}
+
+/** What a section says counts for its path and all below. */
+function readLocation(section: Entry, { routes, add, imported }: Around): void {
+  const { args, line, block } = section
+  const path = pathOf(section)
   if (args[0] === '~')
     return void imported.leftOut.push({
       line,
       text: `<Location ${args.join(' ')}>`,
       why: 'a path is a prefix here, not a pattern',
     })
-  const near = routes.filter((route) => route.path === path)
   const around = [...routes]
     .sort((a, b) => b.path.length - a.path.length)
-    .find((route) => path === route.path || path.startsWith(route.path === '/' ? '/' : `${route.path}/`))
-  const made =
-    near.length > 0
-      ? near
-      : [Object.assign(add(path, line), around === undefined ? {} : { to: around.to, files: around.files })]
+    .find((route) => isWithin(path, route.path))
+  if (around?.path !== path) Object.assign(add(path, line), around === undefined ? {} : below(around, path))
+  const requires = block.filter(({ name }) => /^Require$/i.test(name))
   const pass = block.find(({ name }) => /^ProxyPass$/i.test(name))
-  for (const route of made) {
-    if (pass?.args[0] !== undefined) proxyTo(route, pass.args[0], pass.args.slice(1), imported)
-    for (const entry of block) applyTo(route, entry, imported, true)
+  for (const route of routes.filter((other) => isWithin(other.path, path))) {
+    if (pass?.args[0] !== undefined && route.path === path)
+      proxyTo(route, pass.args[0], pass.args.slice(1), imported)
+    if (requires.length > 0) forgetRequires(route, requires)
+    for (const entry of block) applyTo(route, entry, imported, route.path === path)
+    const [first] = requires
+    const { allow, basicAuth } = route.policies
+    if (route.path === path && first !== undefined && allow !== undefined && basicAuth !== undefined)
+      imported.leftOut.push({
+        line: first.line,
+        text: requires.map(({ args }) => `Require ${args.join(' ')}`).join(', '),
+        why: 'one of them is enough for Apache, and here both are asked',
+      })
   }
+}
+
+/** A route for a path below that of another, which leads where that path leads now. */
+function below(around: ImportedRoute, path: string): Partial<ImportedRoute> {
+  const rest = around.path === '/' ? path : path.slice(around.path.length)
+  const { to, host, redirect, timeouts, files, prefix } = around
+  const base = prefix === undefined ? undefined : `${prefix === 'strip' ? '' : prefix}${rest}`
+  return {
+    to,
+    host,
+    redirect,
+    timeouts,
+    files: typeof files === 'string' ? `${files.replace(/\/+$/, '')}${rest}` : files,
+    prefix: base,
+    policies: structuredClone(around.policies),
+  }
+}
+
+/** `Require` of a deeper section stands in the place of those around it. */
+function forgetRequires({ policies }: ImportedRoute, requires: readonly Entry[]): void {
+  delete policies.allow
+  delete policies.deny
+  if (requires.every(({ args }) => /^(ip|local|all)$/.test(args[0] ?? ''))) delete policies.basicAuth
+}
+
+/** What is said of a folder, as if it were said of the path that leads there; undefined if none does. */
+function atPathOf(section: Entry, root: string | undefined): Entry | undefined {
+  const [folder, top] = [section.args[0] ?? '', root ?? ''].map((path) => path.replace(/\/+$/, ''))
+  if (root === undefined || folder === undefined || top === undefined) return undefined
+  if (folder === top || top.startsWith(`${folder}/`)) return { ...section, args: ['/'] }
+  return folder.startsWith(`${top}/`) ? { ...section, args: [folder.slice(top.length)] } : undefined
 }
 
 function proxyTo(
@@ -197,8 +251,21 @@ function applyTo(route: ImportedRoute, { name, args, line }: Entry, imported: Im
         route.policies.allow = [...((route.policies.allow as string[]) ?? []), ...args.slice(1)]
       else if (args[0] === 'local')
         route.policies.allow = [...((route.policies.allow as string[]) ?? []), '127.0.0.0/8', '::1']
-      else if (args[0] !== 'valid-user' && args.join(' ') !== 'all granted')
-        leave('clients are told apart by address, password and token here')
+      else if (args.join(' ') === 'all denied') closeRoute(route)
+      else if (args[0] !== 'valid-user' && args.join(' ') !== 'all granted') {
+        leave(`clients are told apart by address, password and token here: ${closedUntilDecided}`)
+        closeRoute(route)
+      }
+      return
+    // Of Apache 2.2, and of mod_access_compat.
+    case 'deny':
+    case 'order':
+    case 'allow':
+    case 'requireall':
+    case 'requirenone':
+    case 'requireany':
+      leave(`what it lets pass is not read: ${closedUntilDecided}`)
+      closeRoute(route)
       return
     case 'authuserfile':
       route.policies.basicAuth = { users: args[0], ...(route.policies.basicAuth as object) }

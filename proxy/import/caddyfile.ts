@@ -1,5 +1,13 @@
 import { type CaddyLine, parseCaddyfile } from './caddyfile-syntax.ts'
-import { emptyImport, type Imported, type ImportedRoute, listenerOf, upstreamOf } from './imported.ts'
+import { closedUntilDecided, closeRoute } from './guards.ts'
+import {
+  emptyImport,
+  type Imported,
+  type ImportedRoute,
+  listenerOf,
+  passwordsOf,
+  upstreamOf,
+} from './imported.ts'
 
 /**
  * Reads a Caddyfile: sites with `reverse_proxy`, `file_server`, `redir`, `handle`, `header`, `encode`, `basicauth`,
@@ -115,11 +123,7 @@ function readBlock(block: readonly CaddyLine[], place: Place): void {
         break
       case 'basicauth':
       case 'basic_auth':
-        leaveOut(
-          place.imported,
-          line,
-          'put its users into a file and name it: `basicAuth: { users: FILE }`; the bcrypt hashes stay good',
-        )
+        askForPasswords(line, policies, place)
         break
       case 'request_body': {
         const size = line.block?.find(({ words }) => words[0] === 'max_size')?.words[1]
@@ -128,6 +132,13 @@ function readBlock(block: readonly CaddyLine[], place: Place): void {
       }
       case 'root':
         root = args.at(-1)
+        break
+      case 'forward_auth':
+      case 'import':
+      case 'abort':
+      case 'error':
+        // What it keeps out, if anybody, is not known.
+        closeRoute({ policies })
         break
       default:
         break
@@ -178,6 +189,8 @@ function readEnding(line: CaddyLine, place: Place, root: string | undefined): vo
         const status = { permanent: 301, temporary: 302 }[args[1] ?? 'temporary'] ?? Number(args[1])
         route.redirect = { location, status }
       })
+    case 'abort':
+    case 'error':
     case 'respond':
     case 'php_fastcgi':
     case 'templates':
@@ -206,8 +219,10 @@ const whys: Readonly<Record<string, string>> = {
     'answers are files, redirects, and what services say; `maintenance` closes a route with words of yours',
   rewrite: 'a prefix is kept, stripped or replaced (`forward.prefix`); anything else is the service’s own',
   uri: 'a prefix is kept, stripped or replaced (`forward.prefix`); anything else is the service’s own',
-  import: 'snippets are not read: write them where they are imported',
-  forward_auth: 'write it as the policy `forwardAuth: { url: … }`',
+  import: `snippets are not read, write them where they are imported: ${closedUntilDecided}`,
+  forward_auth: `write it as the policy \`forwardAuth: { url: … }\`: ${closedUntilDecided}`,
+  abort: `whom it ends is not read: ${closedUntilDecided}`,
+  error: `whom it refuses is not read: ${closedUntilDecided}`,
 }
 
 function addRoutes(
@@ -235,9 +250,17 @@ function addRoutes(
       },
       prefix: place.prefix,
     }
+    if (route.path !== '/' && /\/\*$/.test(path)) noteDeeper(place.imported, line, path)
     finish(route)
     place.imported.routes.push(route)
   }
+}
+
+function noteDeeper(imported: Imported, line: CaddyLine, path: string): void {
+  const why =
+    'a prefix is its own path, too, here: /api/* is /api/ and below in Caddy, and /api goes elsewhere'
+  if (!imported.leftOut.some((other) => other.why === why))
+    imported.leftOut.push({ line: line.line, text: path, why })
 }
 
 function proxyTarget(
@@ -274,6 +297,32 @@ function targetOf(address: string): string {
   if (/^unix\//.test(address)) return `unix:${address.slice('unix/'.length)}`
   if (/^https?:\/\//.test(address)) return address
   return `http://${address.startsWith(':') ? `127.0.0.1${address}` : address}`
+}
+
+/** Users within the Caddyfile become a password file: their bcrypt hashes stay good. */
+function askForPasswords(
+  line: CaddyLine,
+  policies: Record<string, unknown>,
+  { imported, matchers }: Place,
+): void {
+  const users = (line.block ?? []).flatMap(({ words: [user = '', hash = ''] }) => {
+    // Older ones write the hash in Base64.
+    const plain = hash.startsWith('$') ? hash : Buffer.from(hash, 'base64').toString()
+    return plain.startsWith('$2') ? [`${user}:${plain}`] : []
+  })
+  const matcher = line.words.find((word) => /^[/@*]/.test(word))
+  if (users.length === 0 || users.length !== line.block?.length) {
+    leaveOut(imported, line, `its hashes are none of bcrypt: ${closedUntilDecided}`)
+    closeRoute({ policies })
+    return
+  }
+  if (matcher !== undefined && matcher !== '*')
+    leaveOut(
+      imported,
+      line,
+      `all around is asked for the password, not only ${matchers.get(matcher)?.paths?.join(' ') ?? matcher}: give that path a route of its own`,
+    )
+  policies.basicAuth = { users: passwordsOf(imported, users) }
 }
 
 function addHeaders(line: CaddyLine, policies: Record<string, unknown>, { imported }: Place): void {

@@ -9,6 +9,8 @@ export interface Imported {
   minVersion: 'TLSv1.3' | undefined
   readonly upstreams: Map<string, Record<string, unknown>>
   readonly routes: ImportedRoute[]
+  /** Password files that the other one has within its configuration: their lines, by the name of the file. */
+  readonly passwords: Map<string, readonly string[]>
   /** What has no counterpart here, or is to be looked at. */
   readonly leftOut: LeftOut[]
 }
@@ -17,6 +19,8 @@ export interface ImportedListener {
   readonly port: number
   readonly tls: boolean
   redirect?: string
+  acmeWebroot?: string
+  clientCertificates?: { ca: string; require: boolean }
 }
 
 export interface ImportedRoute {
@@ -37,7 +41,7 @@ export interface ImportedRoute {
   /** `target`, where the other one sends its own Host. */
   host?: string
   timeouts?: Record<string, string>
-  accessLog?: string
+  accessLog?: string | false
 }
 
 export interface LeftOut {
@@ -55,6 +59,7 @@ export function emptyImport(): Imported {
     minVersion: undefined,
     upstreams: new Map(),
     routes: [],
+    passwords: new Map(),
     leftOut: [],
   }
 }
@@ -93,6 +98,14 @@ export function addUpstream(
   return name
 }
 
+/** Users with their hashes, `ann:$2y$…`, as a password file beside routes.yaml: the same users are one file. */
+export function passwordsOf({ passwords }: Imported, users: readonly string[]): string {
+  for (const [name, others] of passwords) if (others.join('\n') === users.join('\n')) return name
+  const name = passwords.size === 0 ? 'users' : `users-${passwords.size + 1}`
+  passwords.set(name, users)
+  return name
+}
+
 /** A text as a name of routes.yaml: letters, digits, - and _, with a letter first. */
 export function nameFrom(text: string): string {
   const name = text.replace(/[^A-Za-z0-9_]+/g, '-').replace(/^-+|-+$/g, '')
@@ -104,13 +117,9 @@ export function routesYaml(imported: Imported, from: string): string {
   nameRoutes(imported.routes)
   const document: Record<string, unknown> = {
     listeners: Object.fromEntries(
-      Array.from(imported.listeners, ([name, { port, tls, redirect }]) => [
+      Array.from(imported.listeners, ([name, { port, tls, ...more }]) => [
         name,
-        {
-          port,
-          ...(tls === (name === 'https') ? {} : { tls }),
-          ...(redirect === undefined ? {} : { redirect }),
-        },
+        { port, ...(tls === (name === 'https') ? {} : { tls }), ...more },
       ]),
     ),
   }

@@ -1,3 +1,4 @@
+import { closedUntilDecided, closeRoute } from './guards.ts'
 import type { ImportedRoute } from './imported.ts'
 import { ageOf, destinationOf, leaveOut, type Site } from './nginx-site.ts'
 import type { Directive } from './nginx-syntax.ts'
@@ -13,9 +14,27 @@ export function applyRule(rule: Directive, route: ImportedRoute, site: Site, loc
   return true
 }
 
+/** Why a directive is left out. */
+export function whyLeftOut(rule: Directive): string {
+  if (isGuard(rule)) return `what guards has no counterpart here: ${closedUntilDecided}`
+  return whys[rule.name] ?? 'has no counterpart here'
+}
+
+/** Whether a directive keeps somebody out. What is left out of these closes its route. */
+export function isGuard({ name, block = [] }: Directive): boolean {
+  if (name === 'if')
+    return block.some((rule) => /^(deny|return)$/.test(rule.name) && !/^[123]/.test(rule.args[0] ?? ''))
+  return /^(auth_(?!basic)|access_by|rewrite_by|internal$|secure_link|valid_referers|modsecurity|perl$)/.test(
+    name,
+  )
+}
+
 /** Whether this proxy does by itself what the directive asks for, or another part of the import reads it. */
 export function isOurs({ name, args }: Directive): boolean {
   if (Object.hasOwn(rules, name)) return true
+  if (name === 'satisfy') return args[0] === 'all'
+  if (name === 'autoindex') return args[0] === 'off'
+  if (name === 'include') return /(mime\.types|fastcgi_params|options-ssl-nginx\.conf)$/.test(args[0] ?? '')
   if (name === 'proxy_set_header') return setByUs.test(args[0] ?? '')
   return byItself.has(name)
 }
@@ -30,6 +49,19 @@ interface Context {
 /** Fields that are set for every upstream. */
 const setByUs =
   /^(X-Real-IP|X-Forwarded-(For|Proto|Host|Port|Server|Ssl|Prefix)|Forwarded|Upgrade|Connection|X-Request-ID)$/i
+
+const whys: Readonly<Record<string, string>> = {
+  include: 'what it names is not read; `nginx -T` prints all in one',
+  error_page: 'errors of the proxy itself have a page here; what a service answers goes through as it is',
+  ssl_stapling: 'not done here; authorities give it up (Let’s Encrypt did in 2025), and browsers do not ask',
+  ssl_stapling_verify:
+    'not done here; authorities give it up (Let’s Encrypt did in 2025), and browsers do not ask',
+  satisfy: 'whatever guards a route is asked, all of it',
+  autoindex: 'folders are not listed here',
+  rewrite:
+    'a prefix is kept, stripped or replaced (`forward.prefix`), or the path redirected; the rest is the service’s own',
+  fastcgi_pass: 'services speak HTTP here: put php-fpm behind a server of its own',
+}
 
 const byItself = new Set([
   'listen',
@@ -62,7 +94,6 @@ const byItself = new Set([
   'gzip_comp_level',
   'gzip_proxied',
   'server_tokens',
-  'include',
   'types',
   'default_type',
   'charset',
@@ -71,7 +102,6 @@ const byItself = new Set([
   'proxy_busy_buffers_size',
   'proxy_ssl_server_name',
   'log_not_found',
-  'autoindex',
 ])
 
 const rules: Readonly<Record<string, (rule: Directive, route: ImportedRoute, context: Context) => void>> = {
@@ -84,6 +114,7 @@ const rules: Readonly<Record<string, (rule: Directive, route: ImportedRoute, con
         'an address with variables is not known beforehand',
       )
     route.to = destination.to
+    route.host = destination.host
     if (destination.uri === undefined) return
     // nginx puts the address's path in the place of the location, byte by byte.
     const prefix = (destination.uri + (location.endsWith('/') ? '' : '/')).replace(/\/+$/, '')
@@ -93,8 +124,8 @@ const rules: Readonly<Record<string, (rule: Directive, route: ImportedRoute, con
   proxy_set_header({ name, args, line }, route, { site }) {
     const [field = '', value = ''] = args
     if (/^host$/i.test(field)) {
-      if (value === '$proxy_host') route.host = 'target'
-      else if (!value.startsWith('$')) route.host = value
+      if (value === '$proxy_host') return
+      route.host = value.startsWith('$') ? undefined : value
     } else if (setByUs.test(field)) return
     else if (value.includes('$'))
       leaveOut(site.imported, { name, args, line }, 'a field with variables is not known beforehand')
@@ -120,11 +151,13 @@ const rules: Readonly<Record<string, (rule: Directive, route: ImportedRoute, con
     const [, number = '0', unit = ''] = /^(\d+)([kmg]?)$/i.exec(args[0] ?? '') ?? []
     if (number !== '0') route.policies.maxBody = `${number}${unit === '' ? '' : unit.toUpperCase()}B`
   },
-  allow({ args }, route) {
-    if (args[0] !== 'all') route.policies.allow = [...((route.policies.allow as string[]) ?? []), args[0]]
-  },
-  deny({ args }, route) {
-    if (args[0] !== 'all') route.policies.deny = [...((route.policies.deny as string[]) ?? []), args[0]]
+  // All lines of access together are read by their order, where the location is.
+  allow() {},
+  deny() {},
+  limit_except({ args, block = [] }, route) {
+    const isClosed = block.length === 1 && block[0]?.name === 'deny' && block[0].args[0] === 'all'
+    if (isClosed) route.policies.methods = args
+    else closeRoute(route)
   },
   auth_basic({ args }, route) {
     if (args[0] === 'off') delete route.policies.basicAuth
@@ -146,7 +179,8 @@ const rules: Readonly<Record<string, (rule: Directive, route: ImportedRoute, con
     if (args[0] === 'on') route.policies.compress = true
   },
   expires({ args }, route) {
-    if (/^\d|^max$/.test(args[0] ?? '')) route.policies.cache = { rules: [{ maxAge: ageOf(args[0] ?? '') }] }
+    if (/^\d|^max$/.test(args[0] ?? ''))
+      route.policies.cache = { rules: [{ maxAge: ageOf(args[0] ?? '') }], override: true }
   },
   root({ args }, route, { location }) {
     if (route.to !== undefined || route.redirect !== undefined) return
@@ -179,7 +213,7 @@ const rules: Readonly<Record<string, (rule: Directive, route: ImportedRoute, con
     delete route.to
   },
   access_log({ args }, route) {
-    if (args[0] !== undefined && args[0] !== 'off') route.accessLog = args[0]
+    if (args[0] !== undefined) route.accessLog = args[0] !== 'off' && args[0]
   },
 }
 

@@ -17,15 +17,22 @@ export function targetOf(address: string, scheme: string): string {
 }
 
 /** The upstream of routes.yaml that `proxy_pass` leads to, and the path behind it. */
-export function destinationOf(
-  address: string,
-  { imported, upstreams }: Site,
-): { to: string; uri: string | undefined } | undefined {
+export function destinationOf(address: string, { imported, upstreams }: Site): Destination | undefined {
   const unix = /^https?:\/\/unix:([^:]+)(?::(.*))?$/.exec(address)
-  if (unix) return { to: upstreamOf(imported, [`unix:${unix[1]}`]), uri: unix[2] }
+  if (unix) return { to: upstreamOf(imported, [`unix:${unix[1]}`]), uri: unix[2], host: 'target' }
   const [, scheme = '', authority = '', uri] = /^(https?):\/\/([^/$]+)(\/[^$]*)?$/.exec(address) ?? []
   if (authority === '') return undefined
-  return { to: upstreams.get(authority) ?? upstreamOf(imported, [`${scheme}://${authority}`]), uri }
+  const named = upstreams.get(authority)
+  // nginx sends the name of the block, where there is one.
+  if (named !== undefined) return { to: named, uri, host: authority }
+  return { to: upstreamOf(imported, [`${scheme}://${authority}`]), uri, host: 'target' }
+}
+
+interface Destination {
+  readonly to: string
+  readonly uri: string | undefined
+  /** The Host that nginx sends unless it is told another: as `forward.host` is written. */
+  readonly host: string
 }
 
 /** nginx's `1y` and `max` as an age of routes.yaml. */

@@ -1,12 +1,14 @@
+import { applyAccess, closeRoute } from './guards.ts'
 import {
   addUpstream,
   emptyImport,
   type Imported,
+  type ImportedListener,
   type ImportedRoute,
   listenerOf,
   nameFrom,
 } from './imported.ts'
-import { applyRule, isOurs } from './nginx-rules.ts'
+import { applyRule, isGuard, isOurs, whyLeftOut } from './nginx-rules.ts'
 import { ageOf, leaveOut, type Site, targetOf } from './nginx-site.ts'
 import { type Directive, parseNginx } from './nginx-syntax.ts'
 
@@ -58,7 +60,7 @@ function readTop(directive: Directive, { imported, upstreams, zones }: Site): vo
 
 function readServer(server: Directive, shared: readonly Directive[], site: Site): void {
   const { imported } = site
-  const block = server.block ?? []
+  const block = withProxyParams(server).block ?? []
   const hosts = block
     .filter(({ name }) => name === 'server_name')
     .flatMap(({ args }) => args)
@@ -78,26 +80,67 @@ function readServer(server: Directive, shared: readonly Directive[], site: Site)
   const protocols = block.find(({ name }) => name === 'ssl_protocols')?.args
   if (protocols?.length === 1 && protocols[0] === 'TLSv1.3') imported.minVersion = 'TLSv1.3'
 
-  const returned = block.find(({ name }) => name === 'return')
-  const leads = returned?.args.at(-1) ?? ''
-  if (returned !== undefined && /^https:\/\/\$(host|server_name|http_host)\$request_uri$/.test(leads)) {
-    for (const name of listeners) {
-      const listener = imported.listeners.get(name)
-      if (listener !== undefined) listener.redirect = 'https'
-    }
-    listenerOf(imported, 443, true)
-    return
-  }
+  askForCertificates(block, listeners, imported)
+  if (block.some((rule) => leadsToHttps(rule, hosts))) return redirectToHttps(listeners, imported)
   const around = [...shared, ...block.filter(({ name }) => name !== 'location')]
   const base = { hosts: hosts.filter((host) => !odd.includes(host)), listeners }
-  const locations = block.filter(({ name }) => name === 'location')
+  const isPlain = listeners.every((name) => imported.listeners.get(name)?.tls === false)
+  const locations = block.filter(({ name, args, block: inner = [] }) => {
+    if (name !== 'location') return false
+    if (isPlain && args[0] === '/' && inner.some((rule) => leadsToHttps(rule, hosts)))
+      redirectToHttps(listeners, imported)
+    else if (isPlain && /^\/\.well-known\/acme-challenge\/?$/.test(args.at(-1) ?? '')) {
+      const root = [...around, ...inner].findLast((rule) => rule.name === 'root')?.args[0]
+      if (root === undefined) return true
+      for (const listener of listeners) setListener(imported, listener, { acmeWebroot: root })
+    } else return true
+    return false
+  })
+  const leadsAll = block.some((location) => location.args[0] === '/' && !locations.includes(location))
   for (const location of locations) readLocation(location, around, { site, ...base })
-  const hasRoot = locations.some(({ args }) => args.at(-1) === '/')
+  const hasRoot = leadsAll || locations.some(({ args }) => args.at(-1) === '/')
   if (!hasRoot && around.some(({ name }) => ['root', 'proxy_pass', 'return'].includes(name)))
     readLocation({ name: 'location', args: ['/'], line: server.line, block: [] }, around, { site, ...base })
   const told = new Set(shared)
   for (const directive of around)
-    if (!told.has(directive) && !isOurs(directive)) leaveOut(imported, directive, 'has no counterpart here')
+    if (!told.has(directive) && !isOurs(directive)) leaveOut(imported, directive, whyLeftOut(directive))
+}
+
+/** `return 301 https://$host$request_uri`, by itself or within an `if` that asks for the server's own name. */
+function leadsToHttps({ name, args, block = [] }: Directive, hosts: readonly string[]): boolean {
+  if (name === 'if') return args[0] === '($host' && block.some((rule) => leadsToHttps(rule, hosts))
+  const [, host = ''] = /^https:\/\/([^/]+)\$request_uri$/.exec(args.at(-1) ?? '') ?? []
+  if (name !== 'return' || host === '') return false
+  return /^\$(host|server_name|http_host)$/.test(host) || hosts.every((other) => other === host)
+}
+
+function redirectToHttps(listeners: readonly string[], imported: Imported): void {
+  const https = listenerOf(imported, 443, true)
+  for (const name of listeners) if (name !== https) setListener(imported, name, { redirect: https })
+}
+
+/** `ssl_verify_client`: of a listener here, and so of all its hosts. */
+function askForCertificates(
+  block: readonly Directive[],
+  listeners: readonly string[],
+  imported: Imported,
+): void {
+  const asks = block.find(({ name }) => name === 'ssl_verify_client')?.args[0] ?? 'off'
+  const ca = block.find(({ name }) => name === 'ssl_client_certificate')?.args[0]
+  if (asks === 'off' || ca === undefined) return
+  const clientCertificates = { ca, require: asks === 'on' }
+  for (const name of listeners)
+    if (imported.listeners.get(name)?.tls) setListener(imported, name, { clientCertificates })
+}
+
+/** Debian's file of that name, which most sites include. */
+function withProxyParams(rule: Directive): Directive {
+  const block = rule.block?.flatMap((inner) =>
+    inner.name === 'include' && /(^|\/)proxy_params$/.test(inner.args[0] ?? '')
+      ? [{ name: 'proxy_set_header', args: ['Host', '$http_host'], line: inner.line }]
+      : [withProxyParams(inner)],
+  )
+  return block === undefined ? rule : { ...rule, block }
 }
 
 function readListen(args: readonly string[], imported: Imported): string {
@@ -134,17 +177,20 @@ function readLocation(
     listeners,
     policies: {},
   }
-  // What stands nearer counts; lists such as `allow` are taken from the nearest block that has any.
-  const own = new Set(block.map(({ name }) => name))
-  const rules = [...around.filter(({ name }) => !own.has(name)), ...block]
-  for (const rule of rules)
-    if (!applyRule(rule, route, site, written ?? '/') && block.includes(rule))
-      leaveOut(imported, rule, 'has no counterpart here')
-  // Without a word about Host nginx sends the name of the upstream.
-  const namesHost = rules.some(
-    ({ name, args }) => name === 'proxy_set_header' && /^host$/i.test(args[0] ?? ''),
-  )
-  if (route.to !== undefined && !namesHost) route.host = 'target'
+  // What stands nearer counts, and of a kind all or nothing is taken from around.
+  const own = new Set(block.map(({ name }) => kindOf(name)))
+  const rules = [...around.filter(({ name }) => !own.has(kindOf(name))), ...block]
+  // Others say something of where it leads.
+  rules.sort((a, b) => Number(b.name === 'proxy_pass') - Number(a.name === 'proxy_pass'))
+  for (const rule of rules) {
+    if (applyRule(rule, route, site, written ?? '/')) continue
+    if (isGuard(rule)) closeRoute(route)
+    if (block.includes(rule)) leaveOut(imported, rule, whyLeftOut(rule))
+  }
+  limitAccess(rules, route, imported)
+  if (route.to !== undefined && !rules.some(({ name }) => name === 'client_max_body_size'))
+    route.policies.maxBody = '1MB'
+  mergeCacheControl(route)
   if (route.to === undefined && route.files === undefined && route.redirect === undefined) {
     leaveOut(imported, location, 'it serves nothing that this proxy could serve')
     return
@@ -156,6 +202,42 @@ function readLocation(
       'a prefix ends at a segment here: /api is /api and /api/…, and never /api-other',
     )
   imported.routes.push(route)
+}
+
+/** `allow` and `deny` are one list, in their order. */
+function kindOf(name: string): string {
+  return name === 'deny' ? 'allow' : name
+}
+
+function limitAccess(rules: readonly Directive[], route: ImportedRoute, imported: Imported): void {
+  const lines = rules.filter(({ name, args }) => /^(allow|deny)$/.test(name) && args[0] !== 'unix:')
+  const isClosed = route.policies.deny !== undefined
+  const access = lines.map(({ name, args }) => ({ passes: name === 'allow', network: args[0] ?? '' }))
+  const isSame = applyAccess(access, route)
+  if (isClosed) closeRoute(route)
+  const [first] = lines
+  if (!isSame && first !== undefined)
+    leaveOut(
+      imported,
+      first,
+      'who is in any `deny` is refused here, wherever the line stands: look at this order',
+    )
+}
+
+/** `expires 1h; add_header Cache-Control "public";` says one thing in two fields, which is one here. */
+function mergeCacheControl({ policies }: ImportedRoute): void {
+  const { response } = (policies.headers ?? {}) as { response?: { set: Record<string, string> } }
+  const field = Object.keys(response?.set ?? {}).find((name) => /^cache-control$/i.test(name))
+  const cache = policies.cache as { rules: Record<string, unknown>[] } | undefined
+  if (field === undefined || response === undefined || cache === undefined) return
+  const words = (response.set[field] ?? '').split(/\s*,\s*/)
+  if (!words.every((word) => /^(public|private|immutable)$/.test(word))) return
+  for (const rule of cache.rules) {
+    if (words.includes('private')) rule.visibility = 'private'
+    if (words.includes('immutable')) rule.immutable = true
+  }
+  delete response.set[field]
+  if (Object.keys(response.set).length === 0) delete policies.headers
 }
 
 /** `location ~* \.(css|js)$ { expires 1y; }`: what it says of files is a rule of the routes around. */
@@ -177,6 +259,11 @@ function cacheByExtension(
       route.policies.cache = { rules: [{ extensions, maxAge: ageOf(expires) }, ...rules] }
     }
   return true
+}
+
+function setListener(imported: Imported, name: string, settings: Partial<ImportedListener>): void {
+  const listener = imported.listeners.get(name)
+  if (listener !== undefined) Object.assign(listener, settings)
 }
 
 function noteOnce(imported: Imported, directive: Directive, why: string): void {

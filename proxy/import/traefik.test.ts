@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { stringify } from 'yaml'
 import { loadConfig } from '../config/load.ts'
 import { formatProblem } from '../config/problem.ts'
 import { routesYaml } from './imported.ts'
@@ -43,7 +44,7 @@ async function check(yaml: string) {
 }
 
 test("Traefik's file provider becomes routes that pass the check", async () => {
-  const imported = importTraefik(written)
+  const imported = importTraefik(stringify(written))
   const config = await check(routesYaml(imported, 'dynamic.yml'))
   assert.deepEqual(
     config.routes.map(({ name, match, to }) => [name, match.host, match.path, match.exact, to]),
@@ -71,22 +72,24 @@ test("Traefik's file provider becomes routes that pass the check", async () => {
 })
 
 test('labels of a compose file are the same by another spelling', async () => {
-  const imported = importTraefik({
-    services: {
-      web: {
-        image: 'web',
-        labels: [
-          'traefik.enable=true',
-          'traefik.http.routers.web.rule=Host(`web.example`)',
-          'traefik.http.routers.web.entrypoints=websecure',
-          'traefik.http.routers.web.middlewares=gz',
-          'traefik.http.middlewares.gz.compress=true',
-          'traefik.http.services.web.loadbalancer.server.port=3000',
-        ],
+  const imported = importTraefik(
+    stringify({
+      services: {
+        web: {
+          image: 'web',
+          labels: [
+            'traefik.enable=true',
+            'traefik.http.routers.web.rule=Host(`web.example`)',
+            'traefik.http.routers.web.entrypoints=websecure',
+            'traefik.http.routers.web.middlewares=gz',
+            'traefik.http.middlewares.gz.compress=true',
+            'traefik.http.services.web.loadbalancer.server.port=3000',
+          ],
+        },
+        other: { image: 'x', labels: { 'traefik.http.routers.__proto__.rule': 'Host(`evil`)' } },
       },
-      other: { image: 'x', labels: { 'traefik.http.routers.__proto__.rule': 'Host(`evil`)' } },
-    },
-  })
+    }),
+  )
   const config = await check(routesYaml(imported, 'compose.yml'))
   assert.equal(config.routes.length, 1)
   const [route] = config.routes
@@ -95,6 +98,6 @@ test('labels of a compose file are the same by another spelling', async () => {
 })
 
 test('what is neither is told', () => {
-  for (const document of [undefined, 5, {}, { http: {} }, { services: { a: {} } }])
-    assert.throws(() => importTraefik(document), /there is no router in it/)
+  for (const text of ['', '5', '{}', 'http: {}', 'services: { a: {} }'])
+    assert.throws(() => importTraefik(text), /there is no router in it/)
 })

@@ -1,3 +1,5 @@
+import { LineCounter, parseDocument } from 'yaml'
+import { closedUntilDecided, closeRoute } from './guards.ts'
 import {
   addUpstream,
   emptyImport,
@@ -5,13 +7,20 @@ import {
   type ImportedRoute,
   listenerOf,
   nameFrom,
+  passwordsOf,
 } from './imported.ts'
 
 /**
- * Reads Traefik's dynamic configuration (the file provider's YAML, parsed), or the labels of a compose file. Rules of hosts
+ * Reads Traefik's dynamic configuration (the YAML of its file provider), or the labels of a compose file. Rules of hosts
  * and paths become matches, middlewares policies. Throws a sentence for what is neither.
  */
-export function importTraefik(document: unknown): Imported {
+export function importTraefik(text: string): Imported {
+  const counter = new LineCounter()
+  const parsed = parseDocument(text, { lineCounter: counter })
+  const [fault] = parsed.errors
+  if (fault !== undefined)
+    throw new Error(`line ${counter.linePos(fault.pos[0]).line}: ${fault.message.split('\n')[0]}`)
+  const document = parsed.toJS() as unknown
   const compose = block(block(document).services)
   const http = block(block(document).http)
   const found = Object.keys(http).length > 0 ? http : fromLabels(compose)
@@ -20,21 +29,47 @@ export function importTraefik(document: unknown): Imported {
     throw new Error('there is no router in it: neither `http.routers` nor labels `traefik.http.routers.…`')
   const imported = emptyImport()
   const services = new Map<string, string>()
+  const lineOf = linesOf(text)
   for (const [name, service] of Object.entries(block(found.services)))
-    readService(name, block(service), imported, services)
-  for (const [name, router] of routers)
-    readRouter(name, block(router), { imported, services, middlewares: block(found.middlewares) })
+    readService(name, block(service), { imported, services, lineOf })
+  const known = {
+    imported,
+    services,
+    written: block(found.services),
+    middlewares: block(found.middlewares),
+    lineOf,
+  }
+  for (const [name, router] of routers) readRouter(name, block(router), known)
   return imported
 }
 
 // --- internal ---
+
+/** Where something is defined, from 1: as a key below its kind, or in the first label that names it. */
+type LineOf = (kind: 'routers' | 'services' | 'middlewares', name: string) => number
+
+function linesOf(text: string): LineOf {
+  const lines = text.split('\n')
+  const lineWith = (pattern: RegExp, from = 0): number =>
+    lines.findIndex((line, at) => at >= from && pattern.test(line))
+  return (kind, name) => {
+    const escaped = name.replace(/[^\w-]/g, '\\$&')
+    const label = lineWith(new RegExp(`traefik\\.http\\.${kind}\\.${escaped}\\.`))
+    const heading = lineWith(new RegExp(`^\\s+${kind}:`))
+    const key = heading === -1 ? -1 : lineWith(new RegExp(`^\\s+["']?${escaped}["']?:`), heading)
+    return Math.max(label, key, 0) + 1
+  }
+}
 
 type Block = Readonly<Record<string, unknown>>
 
 interface Known {
   readonly imported: Imported
   readonly services: ReadonlyMap<string, string>
+  /** Services as they are written, by their names. */
+  readonly written: Block
   readonly middlewares: Block
+  readonly lineOf: LineOf
 }
 
 /** `traefik.http.routers.app.rule=…` of every service, put together as the file provider has them. */
@@ -50,6 +85,7 @@ function fromLabels(compose: Block): Block {
       const path = key.split('.')
       if (path[0] !== 'traefik' || path[1] !== 'http') continue
       put(tree, path.slice(2), String(value))
+      if (path[2] === 'routers') put(tree, ['routers', path[3] ?? '', 'host'], service)
       if (path[2] === 'services') put(tree, ['services', path[3] ?? '', 'host'], service)
     }
   }
@@ -68,7 +104,11 @@ function put(tree: Record<string, unknown>, path: readonly string[], value: stri
   if (last !== '__proto__') node[last] = value
 }
 
-function readService(name: string, service: Block, imported: Imported, services: Map<string, string>): void {
+function readService(
+  name: string,
+  service: Block,
+  { imported, services, lineOf }: { imported: Imported; services: Map<string, string>; lineOf: LineOf },
+): void {
   const balancer = block(service.loadBalancer ?? service.loadbalancer)
   const servers = Array.isArray(balancer.servers)
     ? balancer.servers.map((server) => String(block(server).url))
@@ -82,7 +122,7 @@ function readService(name: string, service: Block, imported: Imported, services:
         : [`http://${String(service.host)}:${String(port)}`]
   if (targets.length === 0)
     return void imported.leftOut.push({
-      line: 1,
+      line: lineOf('services', name),
       text: `services.${name}`,
       why: 'it has no servers; mirrors, weights and failover are written otherwise',
     })
@@ -94,7 +134,16 @@ function readService(name: string, service: Block, imported: Imported, services:
   services.set(name, addUpstream(imported.upstreams, nameFrom(name), upstream))
 }
 
-function readRouter(name: string, router: Block, { imported, services, middlewares }: Known): void {
+/** Without a word about it, a router of a container leads to the service of the same container. */
+function ownServiceOf({ host }: Block, { services, written }: Known): string {
+  const own = Object.entries(written).find(
+    ([, service]) => host !== undefined && block(service).host === host,
+  )
+  return own?.[0] ?? [...services.keys()][0] ?? ''
+}
+
+function readRouter(name: string, router: Block, known: Known): void {
+  const { imported, services, middlewares, lineOf } = known
   const entryPoints = listOf(router.entryPoints ?? router.entrypoints)
   const tls = router.tls !== undefined || entryPoints.some((point) => /secure|https/.test(point))
   const listener = listenerOf(imported, tls ? 443 : 80, tls)
@@ -103,11 +152,11 @@ function readRouter(name: string, router: Block, { imported, services, middlewar
     JSON.stringify(router.tls ?? '').includes('certresolver')
   )
     imported.automatic ??= 'you@example.com'
-  const serviceName = String(router.service ?? [...services.keys()][0] ?? '').replace(/@.*$/, '')
+  const serviceName = String(router.service ?? ownServiceOf(router, known)).replace(/@.*$/, '')
   const policies: Record<string, unknown> = {}
   const route: Omit<ImportedRoute, 'hosts' | 'path' | 'exact'> = {
     name: nameFrom(name),
-    line: 1,
+    line: lineOf('routers', name),
     listeners: [listener],
     policies,
     to: services.get(serviceName),
@@ -115,16 +164,23 @@ function readRouter(name: string, router: Block, { imported, services, middlewar
   let redirect: ImportedRoute['redirect']
   let prefix: string | undefined
   for (const used of listOf(router.middlewares)) {
-    const known = block(middlewares[used.replace(/@.*$/, '')])
-    const [[kind = '', options] = []] = [Object.entries(known).find(([key]) => key !== 'host')]
-    const said = applyMiddleware(kind.toLowerCase(), block(options), policies)
-    if (said === undefined)
+    const definition = block(middlewares[used.replace(/@.*$/, '')])
+    const [[kind = '', options] = []] = [Object.entries(definition).find(([key]) => key !== 'host')]
+    const said = applyMiddleware(kind.toLowerCase(), block(options), { policies, imported })
+    if (said === undefined) {
+      const guards =
+        !/^(headers|errors|retry|circuitbreaker|inflightreq|passtlsclientcert|contenttype|addprefix|replacepath|replacepathregex|redirectregex|redirectscheme|grpcweb)$/i.test(
+          kind,
+        )
+      if (guards) closeRoute({ policies })
       imported.leftOut.push({
-        line: 1,
-        text: `middlewares.${used} (${kind})`,
-        why: 'has no counterpart here, or one to be written by hand',
+        line: lineOf('middlewares', used.replace(/@.*$/, '')),
+        text: `middlewares.${used} (${kind || 'not in this file'})`,
+        why: guards
+          ? `has no counterpart here, or one to be written by hand: ${closedUntilDecided}`
+          : 'has no counterpart here, or one to be written by hand',
       })
-    else if (said.redirectToHttps) {
+    } else if (said.redirectToHttps) {
       const plain = imported.listeners.get(listener)
       listenerOf(imported, 443, true)
       if (plain !== undefined && !plain.tls) plain.redirect = 'https'
@@ -137,13 +193,13 @@ function readRouter(name: string, router: Block, { imported, services, middlewar
   const matches = readRule(String(router.rule ?? ''))
   if (matches === undefined)
     return void imported.leftOut.push({
-      line: 1,
+      line: lineOf('routers', name),
       text: `routers.${name}.rule: ${String(router.rule)}`,
       why: 'a match is hosts, paths and methods here',
     })
   if (route.to === undefined && redirect === undefined)
     return void imported.leftOut.push({
-      line: 1,
+      line: lineOf('routers', name),
       text: `routers.${name}`,
       why: `its service ${serviceName || '(none)'} is not in this file`,
     })
@@ -168,7 +224,7 @@ interface Match {
 function readRule(rule: string): Match[] | undefined {
   let alternatives: Match[] = [{ hosts: [], path: '/', exact: false }]
   for (const part of splitTop(rule, '&&')) {
-    const choices = splitTop(part, '||').map(readTerm)
+    const choices = splitTop(part, '||').flatMap((term) => readTerm(term) ?? [undefined])
     if (choices.some((choice) => choice === undefined)) return undefined
     const hosts = choices.flatMap((choice) => choice?.hosts ?? [])
     const isOfHosts = choices.every((choice) => choice?.hosts !== undefined && choice.path === undefined)
@@ -178,21 +234,16 @@ function readRule(rule: string): Match[] | undefined {
   return alternatives
 }
 
-function readTerm(text: string): Partial<Match> | undefined {
+/** One matcher, whose values are alternatives. */
+function readTerm(text: string): Partial<Match>[] | undefined {
   const [, name, inner = ''] = /^(Host|Path|PathPrefix|Method)\((.*)\)$/s.exec(text.trim()) ?? []
   const values = [...inner.matchAll(/[`"']([^`"']*)[`"']/g)].map((found) => found[1] ?? '')
-  const [first] = values
-  if (first === undefined) return undefined
-  switch (name) {
-    case 'Host':
-      return { hosts: values }
-    case 'Method':
-      return { methods: values }
-    case 'Path':
-      return values.length === 1 ? { path: first, exact: true } : undefined
-    default:
-      return values.length === 1 ? { path: first.replace(/(.)\/+$/, '$1') } : undefined
-  }
+  if (values.length === 0) return undefined
+  if (name === 'Host') return [{ hosts: values }]
+  if (name === 'Method') return [{ methods: values }]
+  return values.map((value) =>
+    name === 'Path' ? { path: value, exact: true } : { path: value.replace(/(.)\/+$/, '$1') },
+  )
 }
 
 /** Splits at an operator that stands in no parentheses, and takes off parentheses around the whole. */
@@ -215,7 +266,7 @@ function splitTop(text: string, operator: string): string[] {
 function applyMiddleware(
   kind: string,
   options: Block,
-  policies: Record<string, unknown>,
+  { policies, imported }: { policies: Record<string, unknown>; imported: Imported },
 ): { redirectToHttps?: boolean; redirect?: ImportedRoute['redirect']; prefix?: string } | undefined {
   switch (kind) {
     case 'redirectscheme':
@@ -235,13 +286,17 @@ function applyMiddleware(
       policies.rateLimit = { limit: average * 60 + burst, per: '1m' }
       return average > 0 ? {} : undefined
     }
-    case 'basicauth':
-      if (options.usersFile === undefined) return undefined
+    case 'basicauth': {
+      // Labels of a compose file write $ twice.
+      const users = listOf(options.users).map((user) => user.replaceAll('$$', '$'))
+      const file = options.usersFile ?? options.usersfile
+      if (file === undefined && users.length === 0) return undefined
       policies.basicAuth = {
-        users: String(options.usersFile),
+        users: file === undefined ? passwordsOf(imported, users) : String(file),
         ...(options.realm === undefined ? {} : { realm: options.realm }),
       }
       return {}
+    }
     case 'forwardauth':
       policies.forwardAuth = { url: String(options.address) }
       return {}

@@ -1,4 +1,5 @@
-import { basename, resolve } from 'node:path'
+import { statSync } from 'node:fs'
+import { basename, dirname, resolve } from 'node:path'
 import type { RequestHandler } from 'express'
 import type { Extension, LoadedConfig, LoadedRoute } from '../config/loaded.ts'
 import { GatehouseError } from '../errors.ts'
@@ -83,8 +84,13 @@ function policiesOf(route: LoadedRoute, context: BuildContext): Policy[] {
 }
 
 function destinationOf(route: LoadedRoute, { config, upstreams }: BuildContext): Destination {
-  if (route.files !== undefined)
-    return { kind: 'files', ...route.files, root: resolve(config.folder, route.files.root) }
+  if (route.files !== undefined) {
+    const root = resolve(config.folder, route.files.root)
+    const isFile = route.match.exact && statSync(root, { throwIfNoEntry: false })?.isFile()
+    return isFile
+      ? { kind: 'files', root: dirname(root), index: basename(root), spa: false, only: true }
+      : { kind: 'files', ...route.files, root }
+  }
   if (route.redirect !== undefined)
     return {
       kind: 'redirect',

@@ -4,12 +4,13 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { serveOnFreePorts } from '../differential/server-process.ts'
 import { runCli } from '../harness/cli.ts'
-import { needs, pathOf } from '../harness/parts.ts'
+import { needs } from '../harness/parts.ts'
 import { startProxy } from '../harness/proxy.ts'
 import { request } from '../harness/request.ts'
 import type { Teardown } from '../harness/teardown.ts'
 import { tempFolder } from '../harness/temp-folder.ts'
 import { startUpstream } from '../harness/upstream.ts'
+import { type OtherProxy, serveSites } from './other-proxies.ts'
 
 /**
  * A site moves in: the other proxy serves its own configuration, Gatehouse the routes.yaml that was read from it, both in
@@ -24,10 +25,8 @@ interface Scene {
 }
 
 interface Other {
-  readonly name: 'nginx' | 'caddy' | 'apache'
+  readonly name: OtherProxy
   config(scene: Scene): string
-  /** The whole file and the command that serves it. */
-  serve(config: string, scene: Scene): Promise<{ file: string; args: string[] }>
 }
 
 const hash = 'ann:{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M='
@@ -52,16 +51,6 @@ server {
   location /closed { auth_basic "Closed"; auth_basic_user_file ${folder}/users; proxy_pass http://app; proxy_set_header Host $host; }
   location /old { return 301 https://new.test$request_uri; }
 }`,
-  async serve(config, { folder }) {
-    const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
-      (name) => `${name}_temp_path ${folder}/${name};`,
-    )
-    await writeFile(
-      join(folder, 'nginx.conf'),
-      `user root; daemon off; pid ${folder}/nginx.pid; worker_processes 1; events {} http { access_log off; ${temporary.join(' ')} ${config} }`,
-    )
-    return { file: pathOf('nginx'), args: ['-p', folder, '-c', 'nginx.conf', '-e', 'error.log'] }
-  },
 }
 
 const caddy: Other = {
@@ -87,13 +76,6 @@ http://site.test:${port} {
     reverse_proxy ${upstream}
   }
 }`,
-  async serve(config, { folder }) {
-    await writeFile(join(folder, 'Caddyfile'), `{\n  admin off\n  auto_https off\n}\n${config}`)
-    return {
-      file: pathOf('caddy'),
-      args: ['run', '--config', join(folder, 'Caddyfile'), '--adapter', 'caddyfile'],
-    }
-  },
 }
 
 const apache: Other = {
@@ -122,27 +104,6 @@ const apache: Other = {
   </Location>
   ProxyPass / http://${upstream}/
 </VirtualHost>`,
-  async serve(config, { folder, port }) {
-    const modules = [
-      'mpm_event',
-      'authn_core',
-      'authn_file',
-      'authz_core',
-      'authz_host',
-      'authz_user',
-      'auth_basic',
-      'proxy',
-      'proxy_http',
-      'headers',
-      'alias',
-    ]
-    const load = modules.map((name) => `LoadModule ${name}_module /usr/lib/apache2/modules/mod_${name}.so`)
-    await writeFile(
-      join(folder, 'apache.conf'),
-      `ServerRoot ${folder}\nServerName localhost\nListen 127.0.0.1:${port}\nPidFile ${folder}/apache.pid\nErrorLog ${folder}/apache.log\nDefaultRuntimeDir ${folder}\n${load.join('\n')}\n${config}`,
-    )
-    return { file: pathOf('apache'), args: ['-f', join(folder, 'apache.conf'), '-D', 'FOREGROUND'] }
-  },
 }
 
 const paths = [
@@ -219,7 +180,7 @@ async function moveIn(t: Teardown, other: Other) {
     async (lanes) => {
       scene = { ...scene, port: lanes[0]?.plain ?? 0 }
       config = other.config(scene)
-      return other.serve(config, scene)
+      return serveSites[other.name](config, scene.folder)
       // Caddy knows no such host, nginx and Apache ask for a password.
     },
     [200, 401],

@@ -30,7 +30,14 @@ export interface Route {
 
 export type Destination =
   | { readonly kind: 'upstream'; readonly upstream: Upstream; readonly keyParam?: string }
-  | { readonly kind: 'files'; readonly root: string; readonly index: string; readonly spa: boolean }
+  | {
+      readonly kind: 'files'
+      readonly root: string
+      readonly index: string
+      readonly spa: boolean
+      /** The index is all that it serves. */
+      readonly only?: boolean
+    }
   | { readonly kind: 'redirect'; readonly status: number; readonly locate: (facts: Facts) => string }
   /** A part of the route failed to load: it is closed, and so fails alone. */
   | { readonly kind: 'closed'; readonly reason: string }

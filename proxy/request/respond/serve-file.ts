@@ -3,18 +3,22 @@ import type { Facts } from '../facts.ts'
 import { openFile } from './files.ts'
 import { refuse, respond, respondWithStream } from './respond.ts'
 
-/** A folder to serve. `index` stands for a folder; `spa` answers navigations to what is no file with it. */
+/**
+ * A folder to serve. `index` stands for a folder; `spa` answers navigations to what is no file with it; `only` answers
+ * every path with it, where a route serves one file.
+ */
 export interface Folder {
   readonly root: string
   readonly index: string
   readonly spa: boolean
+  readonly only?: boolean
 }
 
 /** Answers an exchange with a file of a folder, the matched prefix removed from its path. */
 export async function serveFile(exchange: Exchange, folder: Folder, facts: Facts): Promise<void> {
   const answer = await openFile({
     ...folder,
-    path: facts.path.slice(exchange.prefix.length),
+    path: folder.only ? `/${encodeURIComponent(folder.index)}` : facts.path.slice(exchange.prefix.length),
     externalPath: facts.path,
     query: facts.query,
     method: facts.method,
