@@ -13,6 +13,7 @@ import {
   recordReload,
   renderMetrics,
   setFleetSource,
+  setWorkerSource,
   startProcessMetrics,
 } from '../observability/metrics.ts'
 import { memoryLimits } from '../request/policies/rate-limit.ts'
@@ -133,6 +134,8 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
       sharedLimits: workers.wanted > 1 || fleet !== undefined,
     }),
   })
+
+  setWorkerSource(() => ({ ready: workers.ready(), wanted: workers.wanted }))
 
   const reports = async () => reportTargets(registrar.register.targets(), await workers.targets())
   let lastChange: WorkerChange | undefined

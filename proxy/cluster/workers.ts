@@ -2,7 +2,7 @@ import type { RouteSummary } from '../admin/route-summary.ts'
 import type { TargetUse } from '../admin/upstream-report.ts'
 import type { ConfigProblem } from '../config/loaded.ts'
 import type { Logger } from '../observability/logger.ts'
-import type { MetricsJson } from '../observability/metrics.ts'
+import { type MetricsJson, recordWorkerEnd } from '../observability/metrics.ts'
 import type { RecentDecision } from '../observability/recent-decisions.ts'
 import type { AlpnProof } from '../request/accept/alpn-proofs.ts'
 import type { LimitStore } from '../request/policies/context.ts'
@@ -169,6 +169,7 @@ export function createWorkers(settings: WorkersSettings): Workers {
     members.delete(member)
     void ended.add(member.counted)
     if (phase === 'stopping' || member.state === 'retiring') return
+    recordWorkerEnd()
     // Whoever wanted it keeps the one whose place it should have taken.
     if (answerHire(member, `it ended before it could serve (${how})`)) return
     if (firstStart) return firstStart.reject(new Error(`a worker ended before it could serve (${how})`))

@@ -86,7 +86,8 @@ test('a full disk is reported once, in the log of the program, and the lost line
     }
     await logs.close()
     const text = await renderMetrics([await metricsJson()])
-    console.log(/^gatehouse_access_log_dropped_lines_total .*$/m.exec(text)[0])`)
+    console.log(/^gatehouse_access_log_dropped_lines_total .*$/m.exec(text)[0])
+    console.log(/^gatehouse_access_log_failures_total [1-9]/m.test(text))`)
   const reports = stderr.trimEnd().split('\n')
   assert.equal(reports.length, 1, stderr)
   assert.partialDeepStrictEqual(JSON.parse(reports[0] ?? ''), {
@@ -96,7 +97,7 @@ test('a full disk is reported once, in the log of the program, and the lost line
     file: '/dev/full',
   })
   assert.match(reports[0] ?? '', /ENOSPC/)
-  assert.equal(stdout.trim(), 'gatehouse_access_log_dropped_lines_total 4000')
+  assert.equal(stdout.trim(), 'gatehouse_access_log_dropped_lines_total 4000\ntrue')
 })
 
 function run(script: string): Promise<{ stdout: string; stderr: string }> {

@@ -5,7 +5,7 @@ import { combinedLine, shortCombinedLine } from './line-combined.ts'
 import { jsonLine, shortJsonLine } from './line-json.ts'
 import { type LogFile, openLogFile } from './log-file.ts'
 import { logger } from './logger.ts'
-import { recordDroppedLines } from './metrics.ts'
+import { recordDroppedLines, recordLogFailure } from './metrics.ts'
 
 /**
  * The access log: one line per exchange, in the log's own file or in that of the route.
@@ -94,7 +94,10 @@ const droppedSinceReport = new Map<string, number>()
 
 function reporting(path: string) {
   return {
-    onFailure: (error: NodeJS.ErrnoException) => reportFailure(path, error),
+    onFailure(error: NodeJS.ErrnoException) {
+      recordLogFailure()
+      reportFailure(path, error)
+    },
     onDropped(lines: number) {
       recordDroppedLines(lines)
       droppedSinceReport.set(path, (droppedSinceReport.get(path) ?? 0) + lines)

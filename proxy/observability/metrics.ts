@@ -103,6 +103,21 @@ export function recordSpans(result: 'exported' | 'refused' | 'dropped', count: n
   if (count > 0) spans.addMany(count, result)
 }
 
+/** An access log could not be written; its lines wait for the next attempt. */
+export function recordLogFailure(): void {
+  logFailures += 1
+}
+
+/** A worker ended whom nobody had asked to. */
+export function recordWorkerEnd(): void {
+  workerEnds += 1
+}
+
+/** Of the process that has workers. */
+export function setWorkerSource(given: () => { readonly ready: number; readonly wanted: number }): void {
+  workerSource = given
+}
+
 /** Of a certificate, with an authority. */
 export function recordOrder(result: 'success' | 'failure'): void {
   certificateOrders.add(result)
@@ -186,7 +201,10 @@ const spans = createCounters('result')
 const heartbeats = createCounters('service', 'result')
 let leaseSource: (() => Iterable<LeaseSample>) | undefined
 let fleetSource: (() => FleetSample) | undefined
+let workerSource: (() => { readonly ready: number; readonly wanted: number }) | undefined
 let droppedLines = 0
+let logFailures = 0
+let workerEnds = 0
 const lastReload: { successful?: number; succeededAt?: number; sha256?: string } = {}
 const build: { version?: string } = {}
 let sources: MetricSources | undefined
@@ -281,6 +299,24 @@ counter('gatehouse_client_errors_total', 'What a parser refused before there was
 )
 counter('gatehouse_access_log_dropped_lines_total', 'Lines that could not be written.', () =>
   single(droppedLines),
+)
+counter(
+  'gatehouse_access_log_failures_total',
+  'Attempts to write an access log that failed. Its lines wait, and are lost only when they are too many.',
+  () => single(logFailures),
+)
+gauge('gatehouse_workers_ready', 'Workers that serve.', 'max', () => single(workerSource?.().ready))
+gauge('gatehouse_workers_wanted', 'Workers that there shall be.', 'max', () =>
+  single(workerSource?.().wanted),
+)
+counter('gatehouse_worker_ends_total', 'Workers that ended although nobody had asked them to.', () =>
+  single(workerEnds),
+)
+gauge(
+  'gatehouse_clock_timestamp_seconds',
+  'What time this machine has, to be held against that of others.',
+  'max',
+  () => single(Date.now() / 1000),
 )
 
 counter(

@@ -66,7 +66,12 @@ test('a worker that is killed under load costs what was in flight there, and is 
   )
   assert.ok(gatehouse.workers().includes(other))
   await gatehouse.said(/a worker has ended and is replaced.*SIGKILL/)
-  assert.ok(requestsIn(await gatehouse.metrics()) >= countedBefore)
+  const metrics = await gatehouse.metrics()
+  assert.ok(requestsIn(metrics) >= countedBefore)
+  // What an alert reads: one ended, and all are there again.
+  assert.match(metrics, /^gatehouse_worker_ends_total 1$/m)
+  assert.match(metrics, /^gatehouse_workers_ready 2$/m)
+  assert.match(metrics, /^gatehouse_workers_wanted 2$/m)
 })
 
 function requestsIn(metrics: string): number {

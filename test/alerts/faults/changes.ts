@@ -1,0 +1,45 @@
+import { writePair } from '../stage.ts'
+import type { Fault } from './fault.ts'
+
+/** People change something, or forget to. */
+
+export const badConfiguration: Fault = {
+  name: 'bad configuration pushed',
+  alert: 'GatehouseConfigRefused',
+  async begin(stage) {
+    await stage.write(stage.routes.replace('to: shop', 'to: shpo'))
+    return () => stage.write(stage.routes)
+  },
+  gameDay: {
+    log: /shpo/,
+    command: ['check'],
+    shows: /shpo/,
+    mended: 'the line that `gatehouse check` shows mended',
+    changed: 'nothing: what ran before was served on',
+  },
+}
+
+export const certificateEnded: Fault = {
+  name: 'certificate expired',
+  alert: 'GatehouseCertificateEnded',
+  async begin(stage) {
+    await writePair(stage.folder, -1)
+    return () => writePair(stage.folder, 90)
+  },
+  gameDay: {
+    log: /certificate/,
+    command: ['certs'],
+    shows: /ended|expired/,
+    mended: 'a new pair put in the place of the old',
+    changed: 'nothing',
+  },
+}
+
+export const certificateEnds: Fault = {
+  name: 'a certificate has ten days left',
+  alert: 'GatehouseCertificateEnds',
+  async begin(stage) {
+    await writePair(stage.folder, 10)
+    return () => writePair(stage.folder, 90)
+  },
+}

@@ -1,0 +1,40 @@
+import { fileURLToPath } from 'node:url'
+import { makeNetwork } from '../../harness/network.ts'
+import type { Fault } from './fault.ts'
+
+/** Who floods, a process of its own in a network of its own. */
+export const flooder = fileURLToPath(new URL('../flooder.ts', import.meta.url))
+
+const addresses = Array.from({ length: 20 }, (_, at) => `203.0.113.${at + 1}`)
+
+/** Twenty addresses of one network ask as fast as they can; a limit by client holds, and then the network is closed. */
+export const flood: Fault = {
+  name: 'flood from one network',
+  alert: 'GatehouseRefusesMany',
+  needs: ['netns'],
+  async stage(t) {
+    const network = makeNetwork(t, addresses)
+    return {
+      listenOn: '0.0.0.0',
+      settings: 'defaults: { rateLimit: { limit: 20, per: 1s, by: client } }',
+      with: { network },
+    }
+  },
+  async begin(stage) {
+    const { network } = stage.with
+    const target = `http://${network?.server}:${new URL(stage.url).port}/`
+    const flooding = network?.start(process.execPath, [flooder, target, addresses.join()])
+    return async () => {
+      // The runbook's mend: the network is closed before it is counted. The flood goes on, and costs less.
+      await stage.write(stage.routes.replace('defaults: {', 'defaults: { deny: [203.0.113.0/24],'))
+      await stage.process.said(/routes.yaml is (live|taken up)|reload/)
+      flooding?.kill()
+    }
+  },
+  gameDay: {
+    command: ['why', '--refused'],
+    shows: /203\.0\.113\./,
+    mended: '`deny: [203.0.113.0/24]` in routes.yaml',
+    changed: 'nothing: users beside it were served',
+  },
+}

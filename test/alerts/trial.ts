@@ -1,0 +1,81 @@
+import { eventually } from '../harness/eventually.ts'
+import { request } from '../harness/request.ts'
+import { withTeardown } from '../harness/with-teardown.ts'
+import { onEnd } from '../harness/teardown.ts'
+import type { Fault } from './faults/fault.ts'
+import { startPrometheus } from './prometheus.ts'
+import { type Stage, startStage } from './stage.ts'
+import { startUsers } from './users.ts'
+
+/** What became of one fault. Seconds since it began; undefined: never. */
+export interface Trial {
+  readonly fault: Fault
+  /** The alert fired, and what it said. */
+  readonly fired: number | undefined
+  readonly summary: string
+  /** All that fired until then. */
+  readonly others: readonly string[]
+  readonly logged: number | undefined
+  readonly shown: number | undefined
+  readonly users: { readonly asked: number; readonly failed: number; readonly slowest: number }
+  /** Seconds from the mend until users were served and nothing was complained of. */
+  readonly well: number | undefined
+}
+
+/** Milliseconds. */
+const settle = 4_000
+const patience = 60_000
+
+/** Breaks something under traffic, with a Prometheus that watches, and mends it again. */
+export function runTrial(fault: Fault): Promise<Trial> {
+  return withTeardown(async (t) => {
+    const stage = await startStage(t, await fault.stage?.(t))
+    const prometheus = await startPrometheus(t, stage.admin)
+    const users = startUsers(stage.url + (fault.path ?? '/'), fault.body)
+    onEnd(t, () => users.stop())
+    await eventually(() => users.content, { timeout: 30_000, every: 100 })
+    await new Promise((resolve) => setTimeout(resolve, settle))
+    const before = (await prometheus.firing()).map(({ name }) => name)
+    if (before.length > 0) throw new Error(`${fault.name}: ${before.join()} fires before anything is broken`)
+
+    const began = performance.now()
+    const seconds = (): number => (performance.now() - began) / 1000
+    const said = stage.process.output.stderr.length
+    const mend = await fault.begin(stage)
+    const until = async (attempt: () => Promise<boolean> | boolean): Promise<number | undefined> =>
+      eventually(attempt, { timeout: patience, every: 200 }).then(seconds, () => undefined)
+    const { gameDay } = fault
+    const [fired, logged, shown] = await Promise.all([
+      until(async () => (await prometheus.firing()).some(({ name }) => name === fault.alert)),
+      gameDay?.log && until(() => gameDay.log?.test(stage.process.output.stderr.slice(said)) ?? false),
+      gameDay && until(async () => gameDay.shows.test(await ask(stage, gameDay.command))),
+    ])
+    const alerts = await prometheus.firing()
+    const meanwhile = users.since(began)
+    const mending = performance.now()
+    await mend()
+    if (process.env.VERBOSE) console.log(stage.process.output.stderr.slice(said))
+    const well = await eventually(
+      async () => users.since(mending).asked > 5 && users.content && (await stage.ready()).reasons.length === 0,
+      { timeout: patience, every: 100 },
+    ).then(
+      () => (performance.now() - mending) / 1000,
+      () => undefined,
+    )
+    return {
+      fault,
+      fired,
+      summary: alerts.find(({ name }) => name === fault.alert)?.summary ?? '',
+      others: [...new Set(alerts.map(({ name }) => name))].filter((name) => name !== fault.alert),
+      logged,
+      shown,
+      users: meanwhile,
+      well,
+    }
+  })
+}
+
+async function ask(stage: Stage, command: readonly string[] | `/${string}`): Promise<string> {
+  if (typeof command !== 'string') return stage.gatehouse(...command)
+  return (await request(stage.admin + command, { timeout: 5_000 })).text
+}
