@@ -9,6 +9,7 @@ import { findFailingTests } from '../rehearsal/route-tests.ts'
 import { ensureFirstStartFiles } from './init.ts'
 import { addressOf, routeRows } from './route-rows.ts'
 import { judgeRuntime } from './runtime.ts'
+import { openServiceManager, type ServiceManager } from './service-manager.ts'
 import { type StartReport, startText } from './start-text.ts'
 
 export interface ServeArguments {
@@ -31,8 +32,8 @@ const log = logger.child('gatehouse')
 
 /**
  * `gatehouse serve`: serves routes.yaml until it is told to stop. SIGTERM and SIGINT let requests end, and a second
- * one does not; SIGHUP reads the file again, and SIGUSR2 puts a new worker in the place of each. Exit code 0 after a stop, 1 after a fault of the primary, 2 if it
- * cannot be served.
+ * one does not; SIGHUP reads the file again, and SIGUSR2 puts a new worker in the place of each. A service manager that
+ * asks is told of all of it. Exit code 0 after a stop, 1 after a fault of the primary, 2 if it cannot be served.
  */
 export async function runServe(
   { file, firstStart, skipTests, json }: ServeArguments,
@@ -45,7 +46,8 @@ export async function runServe(
   }
   if (runtime.verdict !== 'good') log.warn(runtime.sentence)
 
-  const signals = listenForSignals()
+  const manager = openServiceManager(process.env, (sentence) => log.warn(sentence))
+  const signals = listenForSignals(manager)
   const made =
     firstStart && basename(file) === 'routes.yaml' ? await ensureFirstStartFiles(dirname(resolve(file))) : []
   const loaded = await loadConfig({ file })
@@ -71,6 +73,12 @@ export async function runServe(
   const stopped = signals.obey(primary)
   const report = await reportOf(loaded.config, primary, { file, made })
   io.out(json ? JSON.stringify(report) : startText(report, io.colour))
+  manager?.ready(statusOf(primary))
+  // Workers that hang are ended and replaced by the primary. If none serves all the same, another start is the last remedy.
+  manager?.watch(
+    () => primary.condition().serving > 0,
+    () => statusOf(primary),
+  )
   return stopped
 }
 
@@ -92,11 +100,18 @@ async function reportOf(
   }
 }
 
+/** One line for whoever looks at the service. */
+function statusOf(primary: Primary): string {
+  const { serving, wanted, reasons } = primary.condition()
+  const all = serving < wanted ? reasons : [`${serving} workers serve`, ...reasons]
+  return all.join('; ').replace(/\s+/g, ' ').slice(0, 500)
+}
+
 /** A signal that a shell and a wrapper both pass on is one signal. Milliseconds. */
 const sameSignal = 300
 
 /** Listens from the first moment, so that there is no moment at which a signal leaves processes behind. */
-function listenForSignals(): { obey(primary: Primary): Promise<number> } {
+function listenForSignals(manager: ServiceManager | undefined): { obey(primary: Primary): Promise<number> } {
   const ended = Promise.withResolvers<number>()
   let primary: Primary | undefined
   let stoppingSince: number | undefined
@@ -108,6 +123,7 @@ function listenForSignals(): { obey(primary: Primary): Promise<number> } {
     const now = Date.now()
     if (stoppingSince === undefined) {
       stoppingSince = now
+      manager?.stopping()
       log.info('stopping: no new connections, requests under way may end; a second signal ends them')
       primary.stop().then(
         () => ended.resolve(code),
@@ -121,8 +137,14 @@ function listenForSignals(): { obey(primary: Primary): Promise<number> } {
   // As a shell tells it: 128 and the number of the signal.
   process.on('SIGTERM', () => stop(0, 143))
   process.on('SIGINT', () => stop(0, 130))
-  process.on('SIGHUP', () => primary?.reload())
-  process.on('SIGUSR2', () => primary?.replaceWorkers())
+  const renew = async (work: (serving: Primary) => Promise<void>): Promise<void> => {
+    if (primary === undefined || stoppingSince !== undefined) return
+    manager?.reloading()
+    await work(primary)
+    if (stoppingSince === undefined) manager?.ready(statusOf(primary))
+  }
+  process.on('SIGHUP', () => void renew((serving) => serving.reload()))
+  process.on('SIGUSR2', () => void renew((serving) => serving.replaceWorkers()))
   const fail = (error: unknown): void => {
     log.error('something was thrown that nobody caught, so Gatehouse stops', { error })
     stop(1, 1)

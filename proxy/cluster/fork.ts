@@ -34,7 +34,8 @@ const workerFile = fileURLToPath(
 
 function forkNow(): Forked {
   cluster.setupPrimary({ exec: workerFile, args: [], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
-  const worker = cluster.fork()
+  // What a service manager hears of this service is for the primary to say.
+  const worker = cluster.fork({ NOTIFY_SOCKET: undefined, WATCHDOG_USEC: undefined, WATCHDOG_PID: undefined })
   rescueConnections(worker)
   return { worker, here: new Promise((resolve) => worker.once('message', () => resolve())) }
 }

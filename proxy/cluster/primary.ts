@@ -45,10 +45,12 @@ export interface Primary {
   readonly closedRoutes: readonly ClosedRoute[]
   /** Targets that have announced themselves, or had before a restart. */
   readonly leased: readonly { readonly upstream: string; readonly url: string }[]
-  /** Reads routes.yaml again, and the files that it names, although it may not have changed. */
-  reload(): void
-  /** Puts a new worker in the place of each. */
-  replaceWorkers(): void
+  /** How many workers serve now, how many shall, and what is wrong. */
+  condition(): { readonly serving: number; readonly wanted: number; readonly reasons: readonly string[] }
+  /** Reads routes.yaml again, and the files that it names, although it may not have changed. Answers when that is done. */
+  reload(): Promise<void>
+  /** Puts a new worker in the place of each. Answers when the last has taken its place, or one cannot. */
+  replaceWorkers(): Promise<void>
   /** Not ready, then no new connections, then no requests. Answers when the last worker has ended. */
   stop(): Promise<void>
   /** At once, with whatever is under way. */
@@ -89,7 +91,7 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
       automatic.configure(next.config)
       // Not waited for: it takes as long as the slowest request.
       if (countOf(next.config) !== workers.wanted)
-        change('resize', () => workers.resize(countOf(next.config)))
+        void change('resize', () => workers.resize(countOf(next.config)))
       return answer
     },
   })
@@ -138,17 +140,25 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
   setWorkerSource(() => ({ ready: workers.ready(), wanted: workers.wanted }))
 
   const reports = async () => reportTargets(registrar.register.targets(), await workers.targets())
+  const readiness = () =>
+    readinessOf({
+      phase,
+      workers: { ready: workers.ready(), wanted: workers.wanted },
+      refused: reloader.refused,
+      closedRoutes,
+      waiting: registrar.waiting(),
+      troubles: [...(certificates?.warnings() ?? []), ...automatic.warnings(), ...(fleet?.troubles() ?? [])],
+    })
   let lastChange: WorkerChange | undefined
-  function change(kind: WorkerChange['kind'], work: () => Promise<Replaced>): void {
+  async function change(kind: WorkerChange['kind'], work: () => Promise<Replaced>): Promise<void> {
     const current: WorkerChange = { kind, begunAt: Date.now() }
     lastChange = current
     log.info(
       kind === 'replace' ? 'workers are replaced, one after the other' : 'the number of workers changes',
     )
-    void work().then((became) => {
-      Object.assign(current, { endedAt: Date.now(), ...became })
-      if (became.outcome === 'replaced') log.info('workers are changed', { workers: became.workers })
-    })
+    const became = await work()
+    Object.assign(current, { endedAt: Date.now(), ...became })
+    if (became.outcome === 'replaced') log.info('workers are changed', { workers: became.workers })
   }
   let admin: Admin | undefined
   let ports = configuredPorts(config)
@@ -177,19 +187,7 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
         followers: registrar.followers,
         certificates: () => summariseCertificates(certificates?.list() ?? []),
         automatic: automatic.status,
-        readiness: () =>
-          readinessOf({
-            phase,
-            workers: { ready: workers.ready(), wanted: workers.wanted },
-            refused: reloader.refused,
-            closedRoutes,
-            waiting: registrar.waiting(),
-            troubles: [
-              ...(certificates?.warnings() ?? []),
-              ...automatic.warnings(),
-              ...(fleet?.troubles() ?? []),
-            ],
-          }),
+        readiness,
       },
     })
     const started = await workers.start()
@@ -207,7 +205,12 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
       workers: wanted,
       closedRoutes,
       leased: Array.from(registrar.register.leases(), ({ upstream, url }) => ({ upstream, url })),
-      reload: () => void reloader.reload(true),
+      condition: () => ({
+        serving: workers.ready(),
+        wanted: workers.wanted,
+        reasons: readiness().reasons,
+      }),
+      reload: async () => void (await reloader.reload(true)),
       replaceWorkers: () => change('replace', workers.replaceAll),
       async stop() {
         phase = 'stopping'
