@@ -11,6 +11,7 @@ interface Panel {
 const megabytes = (value: number): string => `${(value / 1024 ** 2).toFixed(0)} MB`
 const panels: readonly Panel[] = [
   { title: 'memory', value: ({ memory }) => memory, text: megabytes },
+  { title: 'without garbage', value: ({ collected }) => collected, text: megabytes },
   { title: 'heap in use', value: ({ heap }) => heap, text: megabytes },
   { title: 'sockets', value: ({ sockets }) => sockets, text: (value) => value.toFixed(0) },
   { title: 'descriptors', value: ({ descriptors }) => descriptors, text: (value) => value.toFixed(0) },

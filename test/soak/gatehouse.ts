@@ -61,7 +61,10 @@ export async function startGatehouse(t: Teardown, folder: string, upstreams: Ups
   await writeFile(join(folder, 'token.key'), tokenSecret)
   await writePair(pairs[0] as Certificate)
   await writeRoutes()
-  const cli = startCli(t, ['serve', '--json', '--no-first-start', '--file', file], { cwd: folder })
+  const cli = startCli(t, ['serve', '--json', '--no-first-start', '--file', file], {
+    cwd: folder,
+    env: { NODE_OPTIONS: `--import=${new URL('collect-on-signal.ts', import.meta.url).href}` },
+  })
   const [said] = await cli.said(/^\{.*"routes".*\}$/m, 60_000)
   const report: StartReport = JSON.parse(said)
   const portOf = (name: string): number => Number(new URL(report.listeners[name] as string).port)

@@ -22,9 +22,9 @@ let told = 0
 const outcome = await withTeardown((t) =>
   runSoak(t, {
     seconds: minutes * 60,
-    every: { sample: 5, reload: 60, certificate: 90, rotation: 40 },
+    every: { sample: 5, collection: 60, reload: 60, certificate: 90, rotation: 40 },
     cores: availableParallelism() * 0.4,
-    report({ at, memory, heap, sockets, descriptors, inFlight, delay, cpu }, { total, faults }) {
+    report({ at, memory, collected, heap, sockets, descriptors, inFlight, delay, cpu }, { total, faults }) {
       for (const fault of faults.slice(told)) console.log(fault)
       told = faults.length
       const megabytes = (bytes: number): string => `${(bytes / 1024 ** 2).toFixed(0)} MB`
@@ -32,6 +32,7 @@ const outcome = await withTeardown((t) =>
         [
           `${at.toFixed(0)} s`,
           `memory ${megabytes(memory)}`,
+          `${megabytes(collected)} without garbage`,
           `heap ${megabytes(heap)}`,
           `${sockets} sockets`,
           `${descriptors} descriptors`,

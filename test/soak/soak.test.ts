@@ -14,7 +14,7 @@ test('with everything at once no answer is wrong, and nothing is left behind', {
 }, async (t) => {
   const outcome = await runSoak(t, {
     seconds: 20,
-    every: { sample: 2, reload: 5, certificate: 7, rotation: 6 },
+    every: { sample: 2, collection: 5, reload: 5, certificate: 7, rotation: 6 },
     cores: availableParallelism() * 0.4,
   })
   const { findings, tally, samples } = outcome

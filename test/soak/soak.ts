@@ -17,7 +17,13 @@ import { type Finding, judge, mostSocketsLeft } from './verdict.ts'
 export interface SoakSettings {
   readonly seconds: number
   /** Seconds between two of each. */
-  readonly every: { sample: number; reload: number; certificate: number; rotation: number }
+  readonly every: {
+    sample: number
+    collection: number
+    reload: number
+    certificate: number
+    rotation: number
+  }
   /** Cores that the proxy and its clients may use together. */
   readonly cores: number
   /** Called after each sample. */
@@ -47,10 +53,13 @@ export async function runSoak(t: Teardown, settings: SoakSettings): Promise<Outc
   const governor = createGovernor(settings.cores)
   const cpu = measureCpu(gatehouse.pid)
   const traffic = startTraffic({ gatehouse, doors, tally }, () => governor.pace)
-  const asked = await operate(settings, gatehouse, async () => {
-    governor.observe(cpu())
-    const sample = await sampler.take()
-    settings.report?.(sample, tally)
+  const asked = await operate(settings, gatehouse, {
+    collect: sampler.collect,
+    async sample() {
+      governor.observe(cpu())
+      const sample = await sampler.take()
+      settings.report?.(sample, tally)
+    },
   })
   await traffic.stop()
   doors.close()
@@ -82,13 +91,14 @@ export async function runSoak(t: Teardown, settings: SoakSettings): Promise<Outc
 async function operate(
   { seconds, every }: SoakSettings,
   gatehouse: Gatehouse,
-  sample: () => Promise<void>,
+  { sample, collect }: Pick<Sampler, 'collect'> & { sample(): Promise<void> },
 ): Promise<number> {
   const began = performance.now()
   const elapsed = (): number => (performance.now() - began) / 1000
   let reloads = 0
   const jobs = [
     { every: every.sample, next: every.sample, run: sample },
+    { every: every.collection, next: every.collection, run: collect },
     {
       every: every.reload,
       next: every.reload,
