@@ -18,5 +18,8 @@ for (const document of readDocuments())
       else if (anchor !== undefined && !anchorsOf(readDocument(path)).has(anchor))
         dead.push(`${to}: ${path} has no such heading`)
     }
+    // Files that are named in a sentence, or as the place of a rule.
+    for (const [, path = ''] of document.prose.matchAll(/`((?:proxy|services|test|docs|deploy)\/[\w./-]+)`/g))
+      if (!existsSync(join(projectFolder, path))) dead.push(`there is no ${path}`)
     assert.deepEqual(dead, [])
   })
