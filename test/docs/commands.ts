@@ -38,7 +38,9 @@ function hasOpenQuote(text: string): boolean {
 export function findFaults(command: string): string[] {
   const text = command.replace(/<<-?\s*'?"?(\w+)'?"?[\s\S]*?\n\s*\1(?=\n|$)/g, '').replace(/(^|\s)#.*$/gm, '')
   const faults: string[] = []
-  for (const part of text.split(/\n(?<!\\\n)|&&|\|\|?|;|\$\(|&(?=\s|$)/))
+  // What is quoted may hold anything, a pipe as well.
+  const bare = text.replace(/'[^']*'|"(?:[^"\\]|\\[\s\S])*"/g, '_')
+  for (const part of bare.split(/\n(?<!\\\n)|&&|\|\|?|;|\$\(|&(?=\s|$)/))
     faults.push(...faultsOf(wordsOf(part)))
   for (const path of text.match(/(?<![\w./-])(?:\.\/)?(?:deploy|docs|services|proxy|test|\.ci)\/[\w./-]+/g) ??
     [])
@@ -65,7 +67,7 @@ function faultsOf([program = '', ...args]: readonly string[]): string[] {
   if (program === 'npm' && args[0] === 'run')
     return args[1] !== undefined && args[1] in scripts ? [] : [`package.json has no script ${args[1]}`]
   if (/(^|\/)gatehouse$/.test(program)) return faultsOfOurs(args)
-  if (elsewhere.has(program.replace(/^.*\//, '')) || /^[.$"]/.test(program) || program.startsWith('deploy/'))
+  if (elsewhere.has(program.replace(/^.*\//, '')) || /^[.$"_]/.test(program) || program.startsWith('deploy/'))
     return []
   return [`${program} is a program that nobody here has heard of`]
 }
@@ -106,5 +108,8 @@ const elsewhere = new Set(
   return rm rmdir rsync sed seq set setcap sh shift shuf sleep sort source ss ssh stat su sync sysctl systemctl
   systemd-analyze systemd-cat systemd-cgtop systemd-run systemd-sysusers systemd-tmpfiles tail tar tcpdump tee test timedatectl
   timeout touch tr trap true truncate ufw umask umount uname unset unshare useradd usermod userdel groupadd wait watch wc wget
-  while wrk xargs zcat export cosign case`.split(/\s+/),
+  while wrk xargs zcat export cosign case dmesg top uniq tac nproc lsblk hostname ulimit vmstat iostat nice renice ionice taskset strace apachectl
+  expr basename dirname realpath install mktemp fuser bc column fold hash type which who pkexec runuser getent chattr flock`.split(
+    /\s+/,
+  ),
 )
