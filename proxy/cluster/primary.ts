@@ -198,6 +198,8 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
     automatic.configure(reloader.running.config)
     watchCertificates()
     const unwatch = watchConfig(config.file, () => void reloader.reload(false))
+    // It may have been saved again while the workers started, when nobody looked.
+    void reloader.reload(false)
     const opened = admin
     return {
       ports: started.ports,

@@ -164,17 +164,23 @@ interface Whole {
 async function prepare(next: LoadedConfig, whole: Whole): Promise<PreparedServing> {
   const { gatehouse, open, parts, env } = whole
   const prepared = gatehouse.prepare(next)
-  const certificates = await openCertificates(next).catch((error) => {
+  let certificates: CertificateStore | undefined
+  let logs: Logs | undefined
+  try {
+    certificates = await openCertificates(next)
+    if (!isDeepStrictEqual(whatIsLogged(next), whatIsLogged(gatehouse.config))) logs = openLogs(next, env)
+  } catch (error) {
     prepared.discard()
+    await certificates?.close()
     throw error
-  })
+  }
   return {
     async activate() {
-      const before = { ...parts, config: gatehouse.config }
+      const before = { ...parts }
       prepared.activate()
       open.update({ limits: next.limits, trustedProxies: next.trustedProxies })
-      if (!isDeepStrictEqual(whatIsLogged(next), whatIsLogged(before.config))) {
-        Object.assign(parts, openLogs(next, env))
+      if (logs !== undefined) {
+        Object.assign(parts, logs)
         void closeLogs(before)
       }
       parts.certificates = certificates
@@ -186,7 +192,7 @@ async function prepare(next: LoadedConfig, whole: Whole): Promise<PreparedServin
     },
     async discard() {
       prepared.discard()
-      await certificates?.close()
+      await Promise.all([certificates?.close(), logs && closeLogs(logs)])
     },
   }
 }
@@ -243,10 +249,9 @@ async function logged({ inFlight }: Gatehouse): Promise<void> {
 }
 
 function openLogs(config: LoadedConfig, env: NodeJS.ProcessEnv): Logs {
-  return {
-    accessLogs: openAccessLogs({ default: config.accessLog, folder: config.folder }),
-    traceLog: openTraceLog(config, env, version),
-  }
+  // First what may fail.
+  const traceLog = openTraceLog(config, env, version)
+  return { accessLogs: openAccessLogs({ default: config.accessLog, folder: config.folder }), traceLog }
 }
 
 async function closeLogs({ accessLogs, traceLog }: Logs): Promise<void> {

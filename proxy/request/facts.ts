@@ -30,6 +30,10 @@ export interface Facts {
   claims?: Readonly<Record<string, unknown>>
   /** The client certificate of a listener that asks for one. */
   readonly clientCertificate?: ClientCertificate
+  /** Not to decide by: what a service that a policy asks is told, so that its log names the request. None in a rehearsal. */
+  requestId?: string
+  /** The same, where exchanges are traced. */
+  traceparent?: string
   /** True when nobody is waiting (explain, plan, tests): a limit is looked at and not used up. */
   readonly rehearsal?: boolean
 }

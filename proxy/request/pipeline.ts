@@ -64,6 +64,8 @@ export async function serve(
       })
     const facts = readFacts(incoming, state.trustedProxies)
     exchange.facts = facts
+    facts.requestId = exchange.id
+    if (exchange.trace !== undefined) facts.traceparent = exchange.trace.traceparent
 
     // match
     const found = state.table.match(facts)

@@ -71,6 +71,9 @@ export function observing(name: PolicyName, { refuses }: Refusing): object {
     { allow: refuses, mode: 'observe' },
   ]
   const fitting = forms.find((form) => policySchemas[name].safeParse(form).success)
-  if (fitting === undefined) throw new Error(`the options of ${name} take no \`mode: observe\``)
+  if (fitting === undefined)
+    throw new Error(
+      `the options of ${name} take no \`mode: observe\`, or its sample has to be in the long form`,
+    )
   return fitting
 }

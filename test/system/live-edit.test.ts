@@ -5,6 +5,7 @@ import { after, describe, test } from 'node:test'
 import { runCli } from '../harness/cli.ts'
 import { eventually } from '../harness/eventually.ts'
 import { request } from '../harness/request.ts'
+import { tempFolder } from '../harness/temp-folder.ts'
 import { startUpstream } from '../harness/upstream.ts'
 import { openWebSocket } from '../harness/websocket.ts'
 import { startServing } from './command.ts'
@@ -143,4 +144,26 @@ describe('what routes.yaml names', () => {
     const now = await request(`${https}/open/`, { headers })
     assert.deepEqual([now.status, now.text], [200, '<h1>Moved</h1>'])
   })
+})
+
+/** A start takes seconds on a busy machine. What was saved meanwhile was served by nobody until it was saved once more. */
+test('routes.yaml that is saved while Gatehouse starts is taken up', async (t) => {
+  const folder = await tempFolder(t)
+  const routes = (status: number) => `
+listeners: { http: { port: 0, address: 127.0.0.1 } }
+admin: { port: 0 }
+workers: 1
+extensions: { editor: editor.ts }
+routes: [{ name: a, redirect: { location: /there, status: ${status} } }]
+`
+  await writeFile(join(folder, 'later.yaml'), routes(308))
+  // It is loaded after the file was read, and before anybody watches it.
+  await writeFile(
+    join(folder, 'editor.ts'),
+    `import { copyFileSync } from 'node:fs'
+copyFileSync(new URL('later.yaml', import.meta.url), new URL('routes.yaml', import.meta.url))
+export default {}`,
+  )
+  const started = await startServing(t, routes(302), { folder })
+  await eventually(async () => (await request(started.url('http'))).status === 308, { timeout: 20_000 })
 })

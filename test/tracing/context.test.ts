@@ -114,4 +114,19 @@ describe('with `tracing`', () => {
     await proxy.reload(yaml)
     assert.equal((await through('HTTP/1.1')).traceparent, '')
   })
+
+  test('a service that forwardAuth asks is told of the same request and trace, and not what a client says', async (t) => {
+    const asked = await startUpstream(t)
+    const { proxy, through } = await scene(
+      t,
+      'tracing: {}',
+      `defaults: { policies: { forwardAuth: { url: "${asked.url}/verify", requestHeaders: [x-request-id, traceparent] } } }`,
+    )
+    const { traceparent } = await through('HTTP/1.1', { ...given, 'x-request-id': 'chosen-by-the-client' })
+    const told = asked.requests[0]?.headers
+    assert.equal(String(told?.traceparent).split('-')[1], traceparent.split('-')[1])
+    const line = await eventually(async () => (await proxy.accessLog()).at(-1))
+    assert.equal(told?.['x-request-id'], line.request_id)
+    assert.equal(String(told?.traceparent).split('-')[2], line.span_id)
+  })
 })

@@ -151,9 +151,11 @@ function envelope({ service, version }: SpanExporterSettings): [before: string, 
     'host.name': hostname(),
     'process.pid': process.pid,
   })
-  const resource = JSON.stringify({ attributes })
   const scope = JSON.stringify({ name: 'gatehouse', version })
-  return [`{"resourceSpans":[{"resource":${resource},"scopeSpans":[{"scope":${scope},"spans":[`, ']}]}]}']
+  return [
+    `{"resourceSpans":[{"resource":{"attributes":${attributes}},"scopeSpans":[{"scope":${scope},"spans":[`,
+    ']}]}]}',
+  ]
 }
 
 /** A function that sends one body, and never rejects. */

@@ -30,6 +30,8 @@ export function readFacts(incoming: Incoming, trustedProxies: readonly Network[]
     query: target.query,
     headers,
     params: noParams,
+    requestId: undefined,
+    traceparent: undefined,
     clientCertificate: incoming.tls?.clientCertificate,
   }
 }

@@ -72,6 +72,8 @@ function questionOf(facts: Facts, shown: readonly string[]): http.OutgoingHttpHe
     // HTTP/2 may split cookies into many fields (RFC 9113 §8.2.3).
     if (values.length > 0) headers[name] = name === 'cookie' ? values.join('; ') : values
   }
+  if (facts.requestId !== undefined) headers['x-request-id'] = facts.requestId
+  if (facts.traceparent !== undefined) headers.traceparent = facts.traceparent
   return headers
 }
 
