@@ -1,7 +1,7 @@
 import { eventually } from '../harness/eventually.ts'
 import { request } from '../harness/request.ts'
-import { withTeardown } from '../harness/with-teardown.ts'
 import { onEnd } from '../harness/teardown.ts'
+import { withTeardown } from '../harness/with-teardown.ts'
 import type { Fault } from './faults/fault.ts'
 import { startPrometheus } from './prometheus.ts'
 import { type Stage, startStage } from './stage.ts'
@@ -56,7 +56,8 @@ export function runTrial(fault: Fault): Promise<Trial> {
     await mend()
     if (process.env.VERBOSE) console.log(stage.process.output.stderr.slice(said))
     const well = await eventually(
-      async () => users.since(mending).asked > 5 && users.content && (await stage.ready()).reasons.length === 0,
+      async () =>
+        users.since(mending).asked > 5 && users.content && (await stage.ready()).reasons.length === 0,
       { timeout: patience, every: 100 },
     ).then(
       () => (performance.now() - mending) / 1000,

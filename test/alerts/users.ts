@@ -22,7 +22,10 @@ export function startUsers(url: string, post?: string): Users {
 
   async function ask(): Promise<void> {
     const at = performance.now()
-    const how = post === undefined ? {} : { method: 'POST', body: post, headers: { 'content-type': 'application/json' } }
+    const how =
+      post === undefined
+        ? {}
+        : { method: 'POST', body: post, headers: { 'content-type': 'application/json' } }
     const failed = await request(url, { ...how, timeout: 10_000 }).then(
       ({ status }) => status >= 500,
       () => true,

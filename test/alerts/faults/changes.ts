@@ -27,11 +27,11 @@ export const certificateEnded: Fault = {
     return () => writePair(stage.folder, 90)
   },
   gameDay: {
-    log: /certificate/,
+    log: /"warn".*(ended|expired)/,
     command: ['certs'],
     shows: /ended|expired/,
     mended: 'a new pair put in the place of the old',
-    changed: 'nothing',
+    changed: 'the log warns of it: before, it said only that certificates were taken up',
   },
 }
 

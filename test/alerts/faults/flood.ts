@@ -16,7 +16,7 @@ export const flood: Fault = {
     const network = makeNetwork(t, addresses)
     return {
       listenOn: '0.0.0.0',
-      settings: 'defaults: { rateLimit: { limit: 20, per: 1s, by: client } }',
+      settings: 'defaults: { policies: { rateLimit: { limit: 20, per: 1s, by: client } } }',
       with: { network },
     }
   },
@@ -26,8 +26,10 @@ export const flood: Fault = {
     const flooding = network?.start(process.execPath, [flooder, target, addresses.join()])
     return async () => {
       // The runbook's mend: the network is closed before it is counted. The flood goes on, and costs less.
-      await stage.write(stage.routes.replace('defaults: {', 'defaults: { deny: [203.0.113.0/24],'))
-      await stage.process.said(/routes.yaml is (live|taken up)|reload/)
+      await stage.write(
+        stage.routes.replace('policies: { rateLimit', 'policies: { deny: [203.0.113.0/24], rateLimit'),
+      )
+      await stage.process.said(/is taken up/)
       flooding?.kill()
     }
   },

@@ -43,7 +43,8 @@ export const workersMissing: Fault = {
   async stage() {
     return {
       settings: 'extensions: { office: ./office.ts }',
-      routes: '  - { name: office, match: { path: /office }, listeners: [http], middleware: [{ use: office }], to: pair }',
+      routes:
+        '  - { name: office, match: { path: /office }, listeners: [http], middleware: [{ use: office }], to: pair }',
       async prepare(folder) {
         const index = new URL('../../../proxy/index.ts', import.meta.url).href
         await writeFile(
@@ -96,7 +97,8 @@ export const diskFull: Fault = {
     command: '/metrics',
     shows: /^gatehouse_access_log_failures_total [1-9]/m,
     mended: 'room made; what had waited was written, no line was lost',
-    changed: 'the metric of failed writes: the one of lost lines moves only after 16 MB, hours later on a quiet site',
+    changed:
+      'the metric of failed writes: the one of lost lines moves only after 16 MB, hours later on a quiet site',
   },
 }
 
@@ -130,6 +132,7 @@ export const clockWrong: Fault = {
     command: '/metrics',
     shows: /^gatehouse_clock_timestamp_seconds/m,
     mended: 'the clock set right',
-    changed: '',
+    changed:
+      'leases move with the clock, deadlines of connections and windows of limits no longer stand in the time of day: before, an hour ahead ended every lease and every request under way',
   },
 }
