@@ -54,7 +54,6 @@ export function runTrial(fault: Fault): Promise<Trial> {
     const meanwhile = users.since(began)
     const mending = performance.now()
     await mend()
-    if (process.env.VERBOSE) console.log(stage.process.output.stderr.slice(said))
     const well = await eventually(
       async () =>
         users.since(mending).asked > 5 && users.content && (await stage.ready()).reasons.length === 0,

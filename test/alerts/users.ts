@@ -14,7 +14,7 @@ const every = 100
 /** Milliseconds after which somebody takes a page for slow. */
 const patience = 2_500
 
-/** `post`: a body to send instead of asking for a page. Anything below 500 is an answer. */
+/** `post`: a body to send instead of asking for a page, one at a time, as a person signs in. */
 export function startUsers(url: string, post?: string): Users {
   const asked: { at: number; took: number; failed: boolean }[] = []
   let goes = true
@@ -27,7 +27,7 @@ export function startUsers(url: string, post?: string): Users {
         ? {}
         : { method: 'POST', body: post, headers: { 'content-type': 'application/json' } }
     const failed = await request(url, { ...how, timeout: 10_000 }).then(
-      ({ status }) => status >= 500,
+      ({ status }) => status >= 400,
       () => true,
     )
     asked.push({ at, took: performance.now() - at, failed })
@@ -37,6 +37,7 @@ export function startUsers(url: string, post?: string): Users {
       const one = ask()
       under.add(one)
       void one.then(() => under.delete(one))
+      if (post !== undefined) await one
       await sleep(every)
     }
     await Promise.all(under)
