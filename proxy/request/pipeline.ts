@@ -1,7 +1,7 @@
 import type { Network } from '../address.ts'
 import { GatehouseError } from '../errors.ts'
 import { type Admission, explainOverload, retryAfterOverload } from './accept/admission.ts'
-import { readFacts } from './accept/facts.ts'
+import { readClient, readFacts } from './accept/facts.ts'
 import type { Incoming } from './accept/incoming.ts'
 import { requestIdOf } from './accept/request-id.ts'
 import { Exchange } from './exchange.ts'
@@ -151,6 +151,7 @@ function finish(exchange: Exchange, state: PipelineState, observer: PipelineObse
   exchange.aborted = exchange.kind !== 'websocket' && wasCut(exchange)
   if (exchange.aborted) exchange.underway?.abort(new Error('the client has gone'))
   state.admission.leave(exchange)
+  if (exchange.facts === undefined) exchange.client = readClient(exchange, state.trustedProxies)
   observer.finished(exchange)
 }
 
