@@ -63,7 +63,7 @@ const head = [
 const queries = only.length > 0 ? '' : await queryDashboards(lacking)
 const report = `# Alerts, each fired by a real fault
 
-Written by \`make alerts\`: ${versionOf(pathOf('prometheus'), '--version')}, Node ${process.versions.node}. A real Prometheus scrapes a real
+Written by \`make alerts\`: Prometheus ${versionOf(pathOf('prometheus'), '--version')}, Node ${process.versions.node}. A real Prometheus scrapes a real
 Gatehouse of two workers under traffic. The rules are those that are shipped with the same expressions; for the trial \`for\` is 2 s
 in all of them, and scrapes and evaluations come each second instead of each 15.
 
