@@ -41,13 +41,14 @@ function head(): string[] {
     'log said so',
     'command showed it',
     'users meanwhile: failed of asked, slowest',
+    'of another route',
     'mended by',
     'well after',
     'changed because of it',
   ]
 }
 
-function rowOf({ fault, fired, logged, shown, users, well }: Trial): string[] {
+function rowOf({ fault, fired, logged, shown, users, neighbours, well }: Trial): string[] {
   const { gameDay, alert } = fault
   const wait = rules.find((rule) => rule.alert === alert)?.for
   const command =
@@ -58,9 +59,14 @@ function rowOf({ fault, fired, logged, shown, users, well }: Trial): string[] {
     wait === undefined ? 'at once' : `${wait} more`,
     gameDay?.log === undefined ? 'not at all' : seconds(logged),
     `\`${command}\`, ${seconds(shown)}`,
-    `${users.failed} of ${users.asked}, ${(users.slowest / 1000).toFixed(2)} s`,
+    told(users),
+    told(neighbours),
     gameDay?.mended ?? '',
     seconds(well),
     gameDay?.changed ?? '',
   ]
+}
+
+function told({ asked, failed, slowest }: Trial['users']): string {
+  return `${failed} of ${asked}, ${(slowest / 1000).toFixed(2)} s`
 }

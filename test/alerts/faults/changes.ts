@@ -22,9 +22,10 @@ export const badConfiguration: Fault = {
 export const certificateEnded: Fault = {
   name: 'certificate expired',
   alert: 'GatehouseCertificateEnded',
+  overTls: true,
   async begin(stage) {
-    await writePair(stage.folder, -1)
-    return () => writePair(stage.folder, 90)
+    await writePair(stage.folder, stage.authority, -1)
+    return () => writePair(stage.folder, stage.authority, 90)
   },
   gameDay: {
     log: /"warn".*(ended|expired)/,
@@ -39,7 +40,7 @@ export const certificateEnds: Fault = {
   name: 'a certificate has ten days left',
   alert: 'GatehouseCertificateEnds',
   async begin(stage) {
-    await writePair(stage.folder, 10)
-    return () => writePair(stage.folder, 90)
+    await writePair(stage.folder, stage.authority, 10)
+    return () => writePair(stage.folder, stage.authority, 90)
   },
 }

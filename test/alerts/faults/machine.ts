@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process'
 import { statfsSync, writeFileSync } from 'node:fs'
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { eventually } from '../../harness/eventually.ts'
 import { pathOf } from '../../harness/parts.ts'
+import { request } from '../../harness/request.ts'
 import { onEnd } from '../../harness/teardown.ts'
 import { tempFolder } from '../../harness/temp-folder.ts'
 import type { Fault } from './fault.ts'
@@ -91,6 +92,15 @@ export const diskFull: Fault = {
       }
     } catch {}
     return () => rm(filler)
+  },
+  /** Every exchange that was counted has its line. */
+  async isWell(stage) {
+    const { text } = await request(`${stage.admin}/metrics`)
+    const counted = [...text.matchAll(/^gatehouse_entrypoint_requests_total\{.*\} (\d+)$/gm)]
+    const log = await readFile(join(stage.folder, 'data/logs/access.log'), 'utf8')
+    const lines = log.split('\n').filter((line) => line.endsWith('}')).length
+    const dropped = Number(/^gatehouse_access_log_dropped_lines_total (\d+)$/m.exec(text)?.[1])
+    return dropped === 0 && lines >= counted.reduce((sum, [, count]) => sum + Number(count), 0)
   },
   gameDay: {
     log: /access log cannot be written/,
