@@ -3,7 +3,7 @@ import { makeNetwork } from '../../harness/network.ts'
 import type { Fault } from './fault.ts'
 
 /** Who floods, a process of its own in a network of its own. */
-export const flooder = fileURLToPath(new URL('../flooder.ts', import.meta.url))
+const flooder = fileURLToPath(new URL('../flooder.ts', import.meta.url))
 
 const addresses = Array.from({ length: 20 }, (_, at) => `203.0.113.${at + 1}`)
 
