@@ -17,7 +17,7 @@ TESTS ?= 'proxy/**/*.test.ts' 'services/**/*.test.ts' 'test/**/*.test.ts'
 TEST_TIMEOUT ?= 60000
 
 .DEFAULT_GOAL := help
-.PHONY: help install build run dev test check bench desktop desktop-figures differential conformance fuzz agree soak chaos registry scale docs clean
+.PHONY: help install build run dev test check bench desktop desktop-figures differential conformance fuzz agree soak chaos alerts gameday registry scale docs clean
 
 help: ## Lists these targets.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -96,6 +96,14 @@ soak: $(INSTALLED) ## An hour of everything at once, on two fifths of the machin
 chaos: $(INSTALLED) ## Kills proxies, workers, targets and Redis under load for five minutes. MINUTES, SEED and RATE change that.
 	@node test/setup/install-parts.ts
 	@exec node test/chaos/run.ts
+
+alerts: $(INSTALLED) ## Fires each alert by a real fault, and asks every query of the dashboards. Takes eight minutes.
+	@node test/setup/install-parts.ts alerts
+	@exec node test/alerts/run.ts
+
+gameday: $(INSTALLED) ## Does what can happen to a proxy, times how it is noticed and mended, and writes docs/gameday.md.
+	@node test/setup/install-parts.ts alerts
+	@exec node test/alerts/gameday.ts
 
 registry: $(INSTALLED) ## Measures what 10,000 leases cost one proxy. LEASES and SECONDS change that.
 	@exec node test/scale/registry.ts

@@ -67,7 +67,10 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
   // The workers watch for themselves, and say what is wrong with a file.
   const watchCertificates = (): void =>
     void certificates?.watch(
-      () => log.info('certificates are taken up'),
+      () => {
+        log.info('certificates are taken up')
+        for (const sentence of certificates?.warnings() ?? []) log.warn(sentence)
+      },
       () => {},
     )
 

@@ -36,6 +36,8 @@ export class Exchange implements ExchangeRecord {
   overload: Overload | undefined
   /** Set by accept. Undefined only while the request has not been understood. */
   facts: Facts | undefined
+  /** Set at the end of one that has no facts: who it was. */
+  client: ClientAddress | undefined
   /** Set by match. */
   matched: Route | undefined
   /** The part of the path that the route's pattern took. */
@@ -100,7 +102,7 @@ export class Exchange implements ExchangeRecord {
     return this.request.url ?? ''
   }
   get clientAddress(): string {
-    return this.facts?.client.text ?? this.peer.text
+    return (this.facts?.client ?? this.client ?? this.peer).text
   }
   get peerAddress(): string {
     return this.peer.text

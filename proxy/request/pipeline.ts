@@ -3,7 +3,7 @@ import type { TracingConfig } from '../config/tracing-schema.ts'
 import { GatehouseError } from '../errors.ts'
 import { type Admission, explainOverload, retryAfterOverload } from './accept/admission.ts'
 import { beginTrace } from './accept/begin-trace.ts'
-import { readFacts } from './accept/facts.ts'
+import { readClient, readFacts } from './accept/facts.ts'
 import type { Incoming } from './accept/incoming.ts'
 import { requestIdOf } from './accept/request-id.ts'
 import { Exchange } from './exchange.ts'
@@ -159,6 +159,7 @@ function finish(exchange: Exchange, state: PipelineState, observer: PipelineObse
   exchange.aborted = exchange.kind !== 'websocket' && wasCut(exchange)
   if (exchange.aborted) exchange.underway?.abort(new Error('the client has gone'))
   state.admission.leave(exchange)
+  if (exchange.facts === undefined) exchange.client = readClient(exchange, state.trustedProxies)
   observer.finished(exchange)
 }
 

@@ -157,3 +157,21 @@ test('an upgrade has a connection beside the others, and none of its own is used
   assert.deepEqual([request.outcome, upstream.open.has(second as Socket)], [undefined, false])
   third?.destroy()
 })
+
+/** Deadlines once stood in the time of day: whatever was under way ended with 504 when the clock was set ahead. */
+test('a clock that is set ends nothing that is under way', async (t) => {
+  const upstream = await startUpstream(t)
+  const pool = poolOf(t, upstream.url)
+  const [first, second] = [send(pool), send(pool)]
+  await eventually(() => upstream.asked.length === 1)
+  const now = Date.now
+  t.mock.method(Date, 'now', () => now() + 3_600_000)
+  // Deadlines are looked at four times a second.
+  await new Promise((resolve) => setTimeout(resolve, 600))
+  assert.deepEqual([first.outcome, second.outcome], [undefined, undefined])
+  upstream.asked[0]?.write(ok)
+  await eventually(() => first.outcome === 'ended')
+  await eventually(() => upstream.asked.length === 2)
+  upstream.asked[1]?.write(ok)
+  await eventually(() => second.outcome === 'ended')
+})

@@ -62,7 +62,7 @@ export function openPool(
       clock = undefined
       return
     }
-    const now = Date.now()
+    const now = performance.now()
     for (const connection of open) if (connection.deadline <= now) connection.expire()
     for (const connection of aside) if (connection.deadline <= now) connection.expire()
     while (waiting[0] !== undefined && waiting[0].until <= now)
@@ -76,7 +76,7 @@ export function openPool(
     if (next !== undefined) return connection.send(next.request, next.handler)
     // A second less than the upstream keeps it, so that it is not closed as we write to it.
     connection.deadline =
-      Date.now() + Math.min(keepIdleFor, (connection.keptFor ?? Number.POSITIVE_INFINITY) - 1_000)
+      performance.now() + Math.min(keepIdleFor, (connection.keptFor ?? Number.POSITIVE_INFINITY) - 1_000)
     idle.push(connection)
   }
 
@@ -147,7 +147,7 @@ export function openPool(
         if (connection.usable) return connection.send(request, handler)
       }
       if (open.size + connecting < config.connections) sendOnNew(request, handler)
-      else standInLine({ request, handler, until: Date.now() + config.connectTimeout })
+      else standInLine({ request, handler, until: performance.now() + config.connectTimeout })
     },
     get full() {
       return (
@@ -169,7 +169,7 @@ export function openPool(
 interface Waiter {
   readonly request: UpstreamRequest
   readonly handler: ResponseHandler
-  /** Unix milliseconds. Reaching a target may take no longer in line than on the way. */
+  /** By `performance.now()`: a clock that is set must not end what is under way. Reaching a target may take no longer in line than on the way. */
   readonly until: number
 }
 

@@ -93,7 +93,10 @@ export async function startPrometheus(t: Teardown, admin: string): Promise<Prome
         }))
     },
   }
-  await eventually(async () => (await prometheus.query('up == 1')).length === 1, { timeout: 30_000, every: 200 })
+  await eventually(async () => (await prometheus.query('up == 1')).length === 1, {
+    timeout: 30_000,
+    every: 200,
+  })
   return prometheus
 }
 

@@ -3,11 +3,11 @@ import type { RequestListener } from 'node:http'
 import { join } from 'node:path'
 import type { StartReport } from '../../proxy/cli/start-text.ts'
 import { type Announced, announce } from '../../services/shared/announce.ts'
-import { selfSigned } from '../harness/certificate.ts'
+import { type Certificate, selfSigned } from '../harness/certificate.ts'
 import { type RunningCli, runCli, startCli } from '../harness/cli.ts'
+import { freePort } from '../harness/free-port.ts'
 import type { Network } from '../harness/network.ts'
 import type { RunningRedis } from '../harness/redis.ts'
-import { freePort } from '../harness/free-port.ts'
 import { request } from '../harness/request.ts'
 import { onEnd, type Teardown } from '../harness/teardown.ts'
 import { tempFolder } from '../harness/temp-folder.ts'
@@ -41,6 +41,8 @@ export interface Stage {
   now(): Promise<number>
   /** The file that says by how much its clock is wrong, if it has one. */
   readonly clock: string
+  /** Who signs its certificates. */
+  readonly authority: Certificate
   /** Starts the shop anew, as if it had been killed: another port, another announcement. */
   startShop(): Promise<void>
   /** What it stands on. */
@@ -74,7 +76,8 @@ export async function startStage(t: Teardown, options: StageOptions = {}): Promi
   const folder = await tempFolder(t)
   await options.prepare?.(folder)
   await mkdir(join(folder, 'certs'), { recursive: true })
-  await writePair(folder, 90)
+  const authority = await selfSigned(['authority'], { authority: true })
+  await writePair(folder, authority, 90)
   const fine: RequestListener = (_request, response) => void response.end('fine')
   const answers = { shop: fine, one: fine, two: fine }
   const [shop, one, two] = await Promise.all(
@@ -129,6 +132,7 @@ ${more}
     announced: announceShop(shop?.url ?? ''),
     with: options.with ?? {},
     clock: options.clock ?? '',
+    authority,
     async startAgain() {
       await serve()
     },
@@ -157,9 +161,10 @@ ${more}
 }
 
 /** Puts a certificate in place that ends in so many days; less than nothing is one that has ended. */
-export async function writePair(folder: string, days: number): Promise<void> {
+export async function writePair(folder: string, ca: Certificate, days: number): Promise<void> {
   const day = 86_400_000
   const { key, cert } = await selfSigned(['localhost', '127.0.0.1'], {
+    ca,
     notBefore: new Date(Date.now() - 30 * day),
     notAfter: new Date(Date.now() + days * day),
   })

@@ -1,11 +1,11 @@
 import { eventually } from '../harness/eventually.ts'
 import { request } from '../harness/request.ts'
-import { withTeardown } from '../harness/with-teardown.ts'
 import { onEnd } from '../harness/teardown.ts'
+import { withTeardown } from '../harness/with-teardown.ts'
 import type { Fault } from './faults/fault.ts'
 import { startPrometheus } from './prometheus.ts'
 import { type Stage, startStage } from './stage.ts'
-import { startUsers } from './users.ts'
+import { startUsers, type Users } from './users.ts'
 
 /** What became of one fault. Seconds since it began; undefined: never. */
 export interface Trial {
@@ -17,7 +17,9 @@ export interface Trial {
   readonly others: readonly string[]
   readonly logged: number | undefined
   readonly shown: number | undefined
-  readonly users: { readonly asked: number; readonly failed: number; readonly slowest: number }
+  readonly users: ReturnType<Users['since']>
+  /** Those of a route that has nothing to do with it. */
+  readonly neighbours: ReturnType<Users['since']>
   /** Seconds from the mend until users were served and nothing was complained of. */
   readonly well: number | undefined
 }
@@ -31,8 +33,11 @@ export function runTrial(fault: Fault): Promise<Trial> {
   return withTeardown(async (t) => {
     const stage = await startStage(t, await fault.stage?.(t))
     const prometheus = await startPrometheus(t, stage.admin)
-    const users = startUsers(stage.url + (fault.path ?? '/'), fault.body)
+    const listener = fault.overTls ? (stage.report.listeners.https as string) : stage.url
+    const users = startUsers(listener + (fault.path ?? '/'), { post: fault.body, ca: stage.authority.cert })
     onEnd(t, () => users.stop())
+    const neighbours = startUsers(`${stage.url}/pair`)
+    onEnd(t, () => neighbours.stop())
     await eventually(() => users.content, { timeout: 30_000, every: 100 })
     await new Promise((resolve) => setTimeout(resolve, settle))
     const before = (await prometheus.firing()).map(({ name }) => name)
@@ -51,12 +56,15 @@ export function runTrial(fault: Fault): Promise<Trial> {
       gameDay && until(async () => gameDay.shows.test(await ask(stage, gameDay.command))),
     ])
     const alerts = await prometheus.firing()
-    const meanwhile = users.since(began)
+    const meanwhile = { users: users.since(began), neighbours: neighbours.since(began) }
     const mending = performance.now()
     await mend()
-    if (process.env.VERBOSE) console.log(stage.process.output.stderr.slice(said))
     const well = await eventually(
-      async () => users.since(mending).asked > 5 && users.content && (await stage.ready()).reasons.length === 0,
+      async () =>
+        users.since(mending).asked > 5 &&
+        users.content &&
+        (await stage.ready()).reasons.length === 0 &&
+        (await fault.isWell?.(stage)) !== false,
       { timeout: patience, every: 100 },
     ).then(
       () => (performance.now() - mending) / 1000,
@@ -69,7 +77,7 @@ export function runTrial(fault: Fault): Promise<Trial> {
       others: [...new Set(alerts.map(({ name }) => name))].filter((name) => name !== fault.alert),
       logged,
       shown,
-      users: meanwhile,
+      ...meanwhile,
       well,
     }
   })

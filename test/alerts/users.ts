@@ -14,17 +14,20 @@ const every = 100
 /** Milliseconds after which somebody takes a page for slow. */
 const patience = 2_500
 
-/** `post`: a body to send instead of asking for a page. Anything below 500 is an answer. */
-export function startUsers(url: string, post?: string): Users {
+/** `ca`: whom they trust over TLS. `post`: a body to send instead of asking for a page, one at a time, as a person signs in. */
+export function startUsers(url: string, { post, ca }: { post?: string; ca?: string } = {}): Users {
   const asked: { at: number; took: number; failed: boolean }[] = []
   let goes = true
   const under = new Set<Promise<void>>()
 
   async function ask(): Promise<void> {
     const at = performance.now()
-    const how = post === undefined ? {} : { method: 'POST', body: post, headers: { 'content-type': 'application/json' } }
-    const failed = await request(url, { ...how, timeout: 10_000 }).then(
-      ({ status }) => status >= 500,
+    const how =
+      post === undefined
+        ? {}
+        : { method: 'POST', body: post, headers: { 'content-type': 'application/json' } }
+    const failed = await request(url, { ...how, ca, timeout: 10_000 }).then(
+      ({ status }) => status >= 400,
       () => true,
     )
     asked.push({ at, took: performance.now() - at, failed })
@@ -34,6 +37,7 @@ export function startUsers(url: string, post?: string): Users {
       const one = ask()
       under.add(one)
       void one.then(() => under.delete(one))
+      if (post !== undefined) await one
       await sleep(every)
     }
     await Promise.all(under)

@@ -51,6 +51,15 @@ const basic = (user: string, password: string) =>
 describe('a line of JSON', async () => {
   const { http, https, line, proxy, folder, file } = await start('file: log')
 
+  /** It once named the trusted proxy, which fail2ban then shut out, and everybody behind it. */
+  test('names the client behind a trusted proxy even where the request could not be read', async () => {
+    await request(http, { target: '/..%2fspoilt', headers: client })
+    const entry = JSON.parse(await line('spoilt'))
+    assert.deepEqual([entry.status, entry.error], [400, 'path_ambiguous'])
+    assert.equal(entry.request.client_ip, '203.0.113.7')
+    assert.equal(entry.request.remote_ip, '127.0.0.1')
+  })
+
   test('says who asked for what, where it went and what came back', async () => {
     const reply = await request(`${http}/app/x?mark=1`, {
       method: 'POST',

@@ -162,6 +162,17 @@ test('a count in memory is a number of its own, which later counts do not change
   assert.partialDeepStrictEqual(counts, [{ totalHits: 1 }, { totalHits: 2 }])
 })
 
+/** A window ends at a time of day: set back by an hour, the clock once held clients back for as long. */
+test('a clock that is set back makes no window longer', (t) => {
+  const policy = build(t, { limit: 1 }, { limits: memoryLimits() })
+  verdictOf(policy)
+  assert.equal(verdictOf(policy), 'deny')
+  const now = Date.now
+  t.mock.method(Date, 'now', () => now() - 3_600_000)
+  assert.equal(verdictOf(policy), 'pass')
+  assert.equal(verdictOf(policy), 'deny')
+})
+
 test('a flood of addresses cannot fill the memory: the quiet ones are forgotten, the busy ones are not', (t) => {
   const policy = build(t, { limit: 3 }, { limits: memoryLimits(100) })
   const busy = { client: '10.9.9.9' }

@@ -60,7 +60,7 @@ export function memoryLimits(most = 100_000): LimitStore {
       // It reads nothing but the window from the options of the middleware. Once nobody asks it any more, it
       // is empty after two windows.
       memory.init({ windowMs } as StoreOptions)
-      const counts = countIn(memory, most)
+      const counts = countIn(memory, windowMs, most)
       stores.set(key, counts)
       return counts
     },
@@ -71,7 +71,7 @@ export function memoryLimits(most = 100_000): LimitStore {
  * MemoryStore counts before it answers, but answers by promise and with an object that goes on counting, so
  * that two requests of one tick would both read 2. Read at once from its map, each gets its own number.
  */
-function countIn(memory: MemoryStore, most: number): CountStore {
+function countIn(memory: MemoryStore, windowMs: number, most: number): CountStore {
   return {
     increment(key) {
       // Whoever owns many addresses could fill the memory with keys: past the bound, the half that has been
@@ -80,6 +80,10 @@ function countIn(memory: MemoryStore, most: number): CountStore {
         memory.previous = memory.current
         memory.current = new Map()
       }
+      // A clock that was set back would make the window longer by as much.
+      const before = memory.current.get(key) ?? memory.previous.get(key)
+      if (before !== undefined && before.resetTime.getTime() - Date.now() > windowMs + clockDrift)
+        memory.resetKey(key)
       void memory.increment(key)
       const { totalHits, resetTime } = memory.current.get(key) as Count
       return { totalHits, resetTime }
@@ -87,6 +91,9 @@ function countIn(memory: MemoryStore, most: number): CountStore {
     get: (key) => memory.get(key),
   }
 }
+
+/** Milliseconds. */
+const clockDrift = 1_000
 
 /** What a failing shared store is replaced with, until it is back. Kept for all tables: a reload forgives nobody. */
 const spareLimits = memoryLimits()

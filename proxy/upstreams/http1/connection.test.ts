@@ -54,7 +54,7 @@ async function ask(
     ending.idle = true
   }
   const connection = new Connection(socket, { onIdle, onAside: () => {} })
-  const ticking = setInterval(() => connection.deadline <= Date.now() && connection.expire(), 5)
+  const ticking = setInterval(() => connection.deadline <= performance.now() && connection.expire(), 5)
   t.after(() => clearInterval(ticking))
   await new Promise<void>((resolve) => {
     connection.send(

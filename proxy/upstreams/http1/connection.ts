@@ -70,7 +70,7 @@ export class Connection {
   #turn: Turn | undefined
   /** What has come of a head that is not whole yet. */
   #begun: Buffer | undefined
-  /** When an exchange, or an idle connection, has taken too long. Unix milliseconds. */
+  /** When an exchange, or an idle connection, has taken too long. By `performance.now()`, which nobody sets. */
   deadline = Number.POSITIVE_INFINITY
   /** Milliseconds for which the upstream keeps it when idle, if it said so. */
   keptFor: number | undefined
@@ -118,7 +118,7 @@ export class Connection {
     const turn = this.#turn
     if (turn === undefined) return void this.#socket.destroy()
     const { responseTimeout, idleTimeout } = turn.request
-    if (turn.paused) this.deadline = Date.now() + idleTimeout
+    if (turn.paused) this.deadline = performance.now() + idleTimeout
     else if (turn.head !== undefined) this.fail(new ResponseTimeout('UPSTREAM_IDLE', idleTimeout))
     else if (turn.owes) this.fail(new ResponseTimeout('UPSTREAM_NO_RESPONSE', responseTimeout))
     else this.fail(new GatehouseError('request_timeout', `no byte of the body for ${idleTimeout} ms`))
@@ -243,7 +243,7 @@ export class Connection {
   /** From now on, whoever has to act next has its time for it. */
   #expect(turn: Turn): void {
     const { responseTimeout, idleTimeout } = turn.request
-    this.deadline = Date.now() + (turn.head === undefined && turn.owes ? responseTimeout : idleTimeout)
+    this.deadline = performance.now() + (turn.head === undefined && turn.owes ? responseTimeout : idleTimeout)
   }
 
   #sendBody(turn: Turn, body: Readable): void {

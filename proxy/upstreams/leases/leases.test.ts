@@ -18,9 +18,11 @@ const words: Announcement = {
 /** Leases on a clock of their own, with what was told of them. */
 function leased() {
   let time = 1_000_000
+  let steady = 0
   const told: string[] = []
   const leases = createLeases({
     now: () => time,
+    steady: () => steady,
     changed: ({ id }, event, reason) => told.push([id, event, reason].filter(Boolean).join(' ')),
   })
   return {
@@ -28,7 +30,12 @@ function leased() {
     told,
     pass(ms: number) {
       time += ms
+      steady += ms
       leases.sweep()
+    },
+    /** Nobody looks before the next time that passes. */
+    setClock(ms: number) {
+      time += ms
     },
   }
 }
@@ -154,4 +161,39 @@ test('a service that speaks to both proxies is not doubted when one of them is g
   leases.orphan('other')
   assert.deepEqual(heard, ['one registered', 'one back'])
   assert.equal(leases.get(name)?.suspect, false)
+})
+
+/** A clock that jumped an hour ahead once ended every lease: all services were away until their next heartbeats. */
+test('a clock that is set ends no lease, and keeps none', () => {
+  for (const jump of [3_600_000, -3_600_000]) {
+    const { leases, told, pass, setClock } = leased()
+    leases.put(place, words, 'token')
+    pass(10_000)
+    setClock(jump)
+    pass(250)
+    assert.equal(leases.get(name)?.suspect, false, `${jump}`)
+    pass(19_749)
+    assert.deepEqual(told, ['one registered'])
+    pass(1)
+    pass(30_000)
+    assert.deepEqual(told.slice(1), [
+      'one suspect a heartbeat is overdue',
+      'one ended the lease was not renewed',
+    ])
+  }
+})
+
+test('a heartbeat that is heard after the clock was set, and before anybody looked, counts from when it was heard', () => {
+  for (const jump of [3_600_000, -3_600_000]) {
+    const { leases, pass, setClock } = leased()
+    leases.put(place, words, 'token')
+    pass(20_000)
+    setClock(jump)
+    leases.put(place, words, 'token')
+    pass(250)
+    pass(29_000)
+    assert.equal(leases.get(name)?.suspect, false)
+    pass(30_750)
+    assert.equal(leases.get(name), undefined)
+  }
 })

@@ -23,6 +23,8 @@ export type LeaseEvent = 'registered' | 'changed' | 'renewed' | 'suspect' | 'lef
 
 export interface LeasesSettings {
   now(): number
+  /** Milliseconds of a clock that nobody sets. */
+  steady?(): number
   /** Told of everything but a renewal of what was well: that is a heartbeat, and changes nothing. */
   changed(lease: Lease, event: Exclude<LeaseEvent, 'renewed'> | 'back', reason?: string): void
 }
@@ -48,8 +50,27 @@ export interface Leases {
   readonly size: number
 }
 
-export function createLeases({ now, changed }: LeasesSettings): Leases {
+/** Milliseconds by which the two clocks may drift apart between two sweeps before one was set. */
+const drift = 1_000
+
+export function createLeases({ now, steady = () => performance.now(), changed }: LeasesSettings): Leases {
   const leases = new Map<string, Lease>()
+  let swept = { at: now(), steadily: steady() }
+
+  /**
+   * Somebody set the clock: heartbeats that were heard before move with it. Otherwise all services would be gone at
+   * once when it jumps ahead, and dead ones would stay when it jumps back.
+   */
+  function followClock(): void {
+    const current = { at: now(), steadily: steady() }
+    const passed = current.steadily - swept.steadily
+    const jump = current.at - swept.at - passed
+    swept = current
+    if (Math.abs(jump) < drift) return
+    const heardSince = (time: number): boolean => time >= current.at - passed && time <= current.at
+    for (const lease of leases.values())
+      if (lease.renewedAt > 0 && !heardSince(lease.renewedAt)) lease.renewedAt += jump
+  }
 
   function renewed(lease: Lease): void {
     lease.renewedAt = now()
@@ -124,6 +145,7 @@ export function createLeases({ now, changed }: LeasesSettings): Leases {
       }
     },
     sweep() {
+      followClock()
       const time = now()
       for (const [name, lease] of leases) {
         if (lease.via !== undefined) continue

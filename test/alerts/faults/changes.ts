@@ -22,16 +22,17 @@ export const badConfiguration: Fault = {
 export const certificateEnded: Fault = {
   name: 'certificate expired',
   alert: 'GatehouseCertificateEnded',
+  overTls: true,
   async begin(stage) {
-    await writePair(stage.folder, -1)
-    return () => writePair(stage.folder, 90)
+    await writePair(stage.folder, stage.authority, -1)
+    return () => writePair(stage.folder, stage.authority, 90)
   },
   gameDay: {
-    log: /certificate/,
+    log: /"warn".*(ended|expired)/,
     command: ['certs'],
     shows: /ended|expired/,
     mended: 'a new pair put in the place of the old',
-    changed: 'nothing',
+    changed: 'the log warns of it: before, it said only that certificates were taken up',
   },
 }
 
@@ -39,7 +40,7 @@ export const certificateEnds: Fault = {
   name: 'a certificate has ten days left',
   alert: 'GatehouseCertificateEnds',
   async begin(stage) {
-    await writePair(stage.folder, 10)
-    return () => writePair(stage.folder, 90)
+    await writePair(stage.folder, stage.authority, 10)
+    return () => writePair(stage.folder, stage.authority, 90)
   },
 }

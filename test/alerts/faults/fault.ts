@@ -12,10 +12,14 @@ export interface Fault {
   stage?(t: Teardown): Promise<StageOptions>
   /** Where users are meanwhile. Default: `/`. */
   readonly path?: string
+  /** They come over TLS, and look at the certificate. */
+  readonly overTls?: true
   /** What they send there, as JSON. Default: they only ask. */
   readonly body?: string
   /** Breaks it, and answers how it is mended. */
   begin(stage: Stage): Promise<() => void | Promise<void>>
+  /** What must be so beside what always must, when it is well again. */
+  isWell?(stage: Stage): Promise<boolean>
   /** On a game day: what else shows it, and what it taught. */
   readonly gameDay?: GameDay
 }

@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process'
 import { statfsSync, writeFileSync } from 'node:fs'
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { eventually } from '../../harness/eventually.ts'
 import { pathOf } from '../../harness/parts.ts'
+import { request } from '../../harness/request.ts'
 import { onEnd } from '../../harness/teardown.ts'
 import { tempFolder } from '../../harness/temp-folder.ts'
 import type { Fault } from './fault.ts'
@@ -43,7 +44,8 @@ export const workersMissing: Fault = {
   async stage() {
     return {
       settings: 'extensions: { office: ./office.ts }',
-      routes: '  - { name: office, match: { path: /office }, listeners: [http], middleware: [{ use: office }], to: pair }',
+      routes:
+        '  - { name: office, match: { path: /office }, listeners: [http], middleware: [{ use: office }], to: pair }',
       async prepare(folder) {
         const index = new URL('../../../proxy/index.ts', import.meta.url).href
         await writeFile(
@@ -91,12 +93,22 @@ export const diskFull: Fault = {
     } catch {}
     return () => rm(filler)
   },
+  /** Every exchange that was counted has its line. */
+  async isWell(stage) {
+    const { text } = await request(`${stage.admin}/metrics`)
+    const counted = [...text.matchAll(/^gatehouse_entrypoint_requests_total\{.*\} (\d+)$/gm)]
+    const log = await readFile(join(stage.folder, 'data/logs/access.log'), 'utf8')
+    const lines = log.split('\n').filter((line) => line.endsWith('}')).length
+    const dropped = Number(/^gatehouse_access_log_dropped_lines_total (\d+)$/m.exec(text)?.[1])
+    return dropped === 0 && lines >= counted.reduce((sum, [, count]) => sum + Number(count), 0)
+  },
   gameDay: {
     log: /access log cannot be written/,
     command: '/metrics',
     shows: /^gatehouse_access_log_failures_total [1-9]/m,
     mended: 'room made; what had waited was written, no line was lost',
-    changed: 'the metric of failed writes: the one of lost lines moves only after 16 MB, hours later on a quiet site',
+    changed:
+      'the metric of failed writes: the one of lost lines moves only after 16 MB, hours later on a quiet site',
   },
 }
 
@@ -130,6 +142,7 @@ export const clockWrong: Fault = {
     command: '/metrics',
     shows: /^gatehouse_clock_timestamp_seconds/m,
     mended: 'the clock set right',
-    changed: '',
+    changed:
+      'leases move with the clock, deadlines of connections and windows of limits no longer stand in the time of day: before, an hour ahead ended every lease and every request under way',
   },
 }
