@@ -124,7 +124,8 @@ async function measure(): Promise<void> {
   await inside(
     `sed -i 's/There is no such page/The build of before/' /opt/gatehouse/dist/proxy/errors.js && systemctl restart gatehouse`,
   )
-  const isOld = async () => (await inside('curl -sk https://localhost/open/nothing-is-here')).includes('The build of before')
+  const isOld = async () =>
+    (await inside('curl -sk https://localhost/open/nothing-is-here')).includes('The build of before')
   show(
     '`install` of another build under load',
     await underLoad(url, () => inside('/src/deploy/systemd/install >/tmp/upgrade.log 2>&1')),
