@@ -40,16 +40,21 @@ export const placeSettings = z.object({
   GATEHOUSE_TOKEN: z.string().optional(),
   /** Where the proxy reaches it, if that is not where it listens: `http://photos:3000` from another container. */
   ANNOUNCE_URL: z.string().optional(),
+  /** What it is called among other instances of the same service: the name of its pod. Default: `main`. */
+  ANNOUNCE_ID: z
+    .string()
+    .regex(/^[\w.-]{1,63}$/, 'is not a name of letters, digits and . _ -')
+    .optional(),
 })
 
 /** Starts a service: listens, announces itself, and stops in an order in which no request is lost. */
 export async function serve(settings: ServiceSettings): Promise<Service> {
   const { server, env = process.env, patience = 10_000, onStopping, onStopped, ...announcement } = settings
   const place = readEnvironment(placeSettings, env)
-  const { GATEHOUSE_ADMIN: admin, GATEHOUSE_TOKEN: token, ANNOUNCE_URL: told } = place
+  const { GATEHOUSE_ADMIN: admin, GATEHOUSE_TOKEN: token, ANNOUNCE_URL: told, ANNOUNCE_ID: id } = place
   const listening = await listen(server, place)
   const url = told ?? listening
-  const announced = token ? announce({ ...announcement, url, token, admin }) : undefined
+  const announced = token ? announce({ ...(id && { id }), ...announcement, url, token, admin }) : undefined
   let stopping: Promise<void> | undefined
 
   async function stop(): Promise<void> {
