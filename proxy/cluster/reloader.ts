@@ -67,7 +67,7 @@ export function createReloader({ first, env, log, apply }: ReloaderSettings): Re
     const answer = await apply(next, () => {
       running = next
       refused = []
-    })
+    }).catch((error: Error) => ({ problems: [unforeseen(file, error)] }))
     if ('problems' in answer) return refuse(answer.problems)
     recordReload('success', config.sha256)
     log.info(`${file} is taken up`, { routes: config.routes.length, endedTunnels: answer.endedTunnels })
@@ -122,6 +122,11 @@ async function testsAgainst(config: LoadedConfig, env: NodeJS.ProcessEnv): Promi
     if (error instanceof BuildError) return error.problems
     throw error
   }
+}
+
+/** A reload that broke was told to nobody: whoever saved the file waited for it, and what ran before went on. */
+function unforeseen(file: string, { message }: Error): ConfigProblem {
+  return { severity: 'error', file, line: 1, column: 1, path: '', message: `cannot be taken up: ${message}` }
 }
 
 /** Of a file that cannot be read: a word that is no digest, so that this, too, is told once. */
