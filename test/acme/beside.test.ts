@@ -127,6 +127,9 @@ controls { };
 zone "wide.test" { type primary; file "wide.test"; allow-update { key gatehouse; }; };
 `,
   )
+  // It listens on addresses that an interface has, and of the loopback range only the first is one by itself.
+  await run(pathOf('ip'), ['address', 'add', `${address}/32`, 'dev', 'lo'])
+  onEnd(t, () => run(pathOf('ip'), ['address', 'delete', `${address}/32`, 'dev', 'lo']).then(() => {}))
   const child = spawn(pathOf('named'), ['-g', '-c', join(folder, 'named.conf'), '-n', '1'], {
     stdio: ['ignore', 'ignore', 'pipe'],
   })
