@@ -67,7 +67,7 @@ export function createReloader({ first, env, log, apply }: ReloaderSettings): Re
     const answer = await apply(next, () => {
       running = next
       refused = []
-    }).catch((error: Error) => ({ problems: [unforeseen(file, error)] }))
+    })
     if ('problems' in answer) return refuse(answer.problems)
     recordReload('success', config.sha256)
     log.info(`${file} is taken up`, { routes: config.routes.length, endedTunnels: answer.endedTunnels })
@@ -107,8 +107,10 @@ export function createReloader({ first, env, log, apply }: ReloaderSettings): Re
       return refused
     },
     reload(asked, text) {
-      const next = queue.then(() => reload(asked, text))
-      queue = next.catch(() => undefined)
+      const next = queue
+        .then(() => reload(asked, text))
+        .catch((error: Error) => refuse([unforeseen(file, error)]))
+      queue = next
       return next
     },
   }

@@ -194,7 +194,17 @@ async function shake(port: number, options: object): Promise<TLSSocket> {
 // What certbot got had no subject, as authorities make them today: the reload that named it broke, and nobody was told.
 test('a certificate without a subject is served by its names', async (t) => {
   const folder = await tempFolder(t)
-  const args = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-subj', '/']
+  const args = [
+    'req',
+    '-x509',
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:P-256',
+    '-nodes',
+    '-subj',
+    '/',
+  ]
   await run('openssl', [
     ...args,
     ...['-keyout', join(folder, 'key.pem'), '-out', join(folder, 'cert.pem')],

@@ -78,6 +78,20 @@ test('SIGHUP reads the file again although it is the same', async () => {
   await eventually(() => gatehouse.output.stderr.slice(before).includes('is taken up'))
 })
 
+test('tunnels stay where only what is written into responses changes', async (t) => {
+  await gatehouse.write(routes())
+  await eventually(() => isEverywhere('/a', 200))
+  const { socket } = await openWebSocket(t, `${gatehouse.url.replace('http', 'ws')}/a`)
+  const before = gatehouse.output.stderr.length
+  await gatehouse.write(
+    routes('policies: { headers: { response: { set: { X-New: "1" } } }, compress: true },'),
+  )
+  await eventually(() => gatehouse.output.stderr.slice(before).includes('"endedTunnels":0'))
+  assert.equal(socket.readyState, 1)
+  await gatehouse.write(routes())
+  await eventually(async () => (await gatehouse.readiness()).reasons.length === 0)
+})
+
 test('tunnels of a route with other policies end, those of others stay', async (t) => {
   const address = gatehouse.url.replace('http', 'ws')
   const [a, b] = await Promise.all(['/a', '/b'].map((path) => openWebSocket(t, address + path)))
