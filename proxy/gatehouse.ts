@@ -163,11 +163,13 @@ function build(
       trustedProxies: config.trustedProxies.map(parseNetwork),
       tracing: config.tracing,
       redirectPort: (listener) => redirects.get(listener),
-      acmeWebroot: (listener) => {
+      acmeWebroots: (listener) => {
         const { acmeWebroot, tls } = config.listeners[listener] ?? {}
         const { automatic } = config.tls
-        const folder = acmeWebroot ?? (automatic && !tls ? webrootOf(automatic.storage) : undefined)
-        return folder === undefined ? undefined : resolve(config.folder, folder)
+        const own = automatic && !tls ? webrootOf(automatic.storage) : undefined
+        return [own, acmeWebroot]
+          .filter((folder) => folder !== undefined)
+          .map((folder) => resolve(config.folder, folder))
       },
     },
   }

@@ -110,9 +110,10 @@ command('schema', 'print the JSON Schema of routes.yaml, which editors read')
   .option('-f, --file <file>', 'a route table whose extensions are described, too')
   .option('--write [file]', 'write it to a file; without a name to the one that comes with Gatehouse')
   .option('--check', 'only compare with that file')
-  .action(async ({ file, write, check = false }) => {
+  .addOption(jsonOption())
+  .action(async ({ file, write, check = false, json = false }) => {
     const { runSchema } = await import('./cli/schema.ts')
-    process.exitCode = await runSchema({ file, write: write === true ? '' : write, check }, io)
+    process.exitCode = await runSchema({ file, write: write === true ? '' : write, check, json }, io)
   })
 
 command('upstreams', 'show each target of the running Gatehouse: its health, lease, exchanges, last error')
@@ -193,9 +194,11 @@ command('hash', 'make a line for the password file of `basicAuth`; the password 
 
 command('completion', 'print what completes this command in a shell: eval "$(gatehouse completion bash)"')
   .addArgument(new Argument('<shell>', 'the shell').choices(['bash', 'zsh']))
-  .action(async (shell) => {
+  .addOption(jsonOption())
+  .action(async (shell, { json = false }) => {
     const { completionFor } = await import('./cli/completion.ts')
-    io.out(completionFor(shell, program))
+    const script = completionFor(shell, program)
+    io.out(json ? JSON.stringify({ shell, script }) : script)
   })
 
 try {

@@ -34,7 +34,7 @@ _gatehouse() {
   case "$command $before" in
 ${choices.join('\n')}
   esac
-  if [ -n "$words" ]; then
+  if [ -n "$words" ] && [[ $word != -* ]]; then
     COMPREPLY=($(compgen -W "$words" -- "$word"))
     return
   fi

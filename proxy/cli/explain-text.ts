@@ -57,7 +57,7 @@ export function explainText(rehearsal: Rehearsal, args: SampleRequest, colour: b
   else if (rehearsal.unmatched?.kind === 'redirect')
     lines.push(`Answer: ${status} to ${redirectOf(rehearsal)}`)
   else if (rehearsal.unmatched?.kind === 'challenge')
-    lines.push(`Goes to: files in ${rehearsal.unmatched.folder.root}`)
+    lines.push(`Goes to: files in ${rehearsal.unmatched.folders.map(({ root }) => root).join(', or ')}`)
   if (decision?.outcome === 'pass' && sent) {
     lines.push('', 'Sent', `  ${sent.method} ${sent.path} HTTP/1.1`)
     const headers = withoutCredentials(sent.headers)

@@ -1,9 +1,8 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { isDeepStrictEqual } from 'node:util'
 import { keptSettings, withKept } from '../cluster/kept-settings.ts'
+import { keepsTunnels, routesByName } from '../cluster/old-tunnels.ts'
 import { loadConfig } from '../config/load.ts'
-import type { LoadedConfig } from '../config/loaded.ts'
 import { formatProblem } from '../config/problem.ts'
 import { readSource } from '../config/source.ts'
 import { BuildError, type Gatehouse } from '../gatehouse.ts'
@@ -49,7 +48,7 @@ export async function runPlan(args: PlanArguments, io: CommandOutput): Promise<n
       candidate: args.candidate,
       differences: differenceOf(await writtenIn(args.file), await writtenIn(args.candidate)),
       needRestart: withKept(after.config, keptSettings(before.config)).needRestart,
-      endedTunnels: await endedTunnels(before.config, after.config),
+      endedTunnels: await endedTunnels(old, next),
       newWarnings: after.warnings.filter(
         ({ message }) => !before.warnings.some((other) => other.message === message),
       ),
@@ -75,15 +74,13 @@ async function writtenIn(file: string): Promise<unknown> {
   return readSource(file, await readFile(file, 'utf8'), process.env).source?.value
 }
 
-/** As `endOldTunnels` of a reload decides: a tunnel that would not be opened today does not stay. */
-async function endedTunnels(before: LoadedConfig, after: LoadedConfig): Promise<Plan['endedTunnels']> {
-  const now = new Map(after.routes.map((route) => [route.name, route]))
-  const ended = before.routes.filter(({ name, to, policies }) => {
-    const next = now.get(name)
-    return to !== undefined && (next === undefined || !isDeepStrictEqual(next.policies, policies))
-  })
+async function endedTunnels(before: Gatehouse, after: Gatehouse): Promise<Plan['endedTunnels']> {
+  const now = routesByName(after)
+  const ended = before.state.table.routes.filter(
+    (route) => route.destination.kind === 'upstream' && !keepsTunnels(route, now.get(route.name)),
+  )
   if (ended.length === 0) return []
-  const open = await openTunnels(before.file)
+  const open = await openTunnels(before.config.file)
   return ended.map(({ name }) => ({ route: name, open: open?.[name] ?? (open && 0) }))
 }
 

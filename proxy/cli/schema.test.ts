@@ -16,18 +16,18 @@ function listen() {
 
 test('what is printed is the file that comes with Gatehouse', async () => {
   const { said, io } = listen()
-  assert.equal(await runSchema({ check: false }, io), 0)
+  assert.equal(await runSchema({ check: false, json: false }, io), 0)
   assert.equal(`${said.out.join('\n')}\n`, readFileSync(schemaFile, 'utf8'))
 })
 
 test('a file that was written passes, and one that was edited does not', async (t) => {
   const write = `${await tempFolder(t)}/schema.json`
   const { said, io } = listen()
-  assert.equal(await runSchema({ check: true, write }, io), 1)
-  assert.equal(await runSchema({ check: false, write }, io), 0)
-  assert.equal(await runSchema({ check: true, write }, io), 0)
+  assert.equal(await runSchema({ json: false, check: true, write }, io), 1)
+  assert.equal(await runSchema({ json: false, check: false, write }, io), 0)
+  assert.equal(await runSchema({ json: false, check: true, write }, io), 0)
   writeFileSync(write, readFileSync(write, 'utf8').replace('integer', 'number'))
-  assert.equal(await runSchema({ check: true, write }, io), 1)
+  assert.equal(await runSchema({ json: false, check: true, write }, io), 1)
   assert.match(said.err.join('\n'), /is not the one that the code makes/)
 })
 
@@ -40,8 +40,8 @@ routes: [{ name: r, files: . }]
 `
   writeFileSync(`${folder}/r.yaml`, text)
   const { said, io } = listen()
-  assert.equal(await runSchema({ check: false, file: `${folder}/r.yaml` }, io), 0)
+  assert.equal(await runSchema({ json: false, check: false, file: `${folder}/r.yaml` }, io), 0)
   assert.ok(JSON.parse(said.out.join('\n')).definitions.policies.properties.team)
   writeFileSync(`${folder}/r.yaml`, text.replace('files', 'fils'))
-  assert.equal(await runSchema({ check: false, file: `${folder}/r.yaml` }, io), 2)
+  assert.equal(await runSchema({ json: false, check: false, file: `${folder}/r.yaml` }, io), 2)
 })

@@ -14,11 +14,13 @@ export interface SchemaArguments {
   readonly write?: string
   /** Only compare with that file. */
   readonly check: boolean
+  /** Say as JSON what `--write` and `--check` came to. The schema itself is JSON in any case. */
+  readonly json: boolean
 }
 
 /** `gatehouse schema`. Exit code 0; 1 if `--check` finds a difference; 2 if the file has mistakes. */
 export async function runSchema(
-  { file, write, check }: SchemaArguments,
+  { file, write, check, json }: SchemaArguments,
   io: { out(text: string): void; err(text: string): void; colour: boolean },
 ): Promise<number> {
   const made = file === undefined ? printJsonSchema() : await describeFile(file)
@@ -28,12 +30,17 @@ export async function runSchema(
   }
   const target = write ? resolve(write) : schemaFile
   if (check) {
-    if ((await readFile(target, 'utf8').catch(() => '')) === made) return 0
+    const isSame = (await readFile(target, 'utf8').catch(() => '')) === made
+    if (json) io.out(JSON.stringify({ same: isSame }))
+    if (isSame) return 0
     io.err('the JSON Schema is not the one that the code makes; write it with `gatehouse schema --write`')
     return 1
   }
   if (write === undefined) io.out(made.trimEnd())
-  else await writeFile(target, made)
+  else {
+    await writeFile(target, made)
+    if (json) io.out(JSON.stringify({ file: target instanceof URL ? target.pathname : target }))
+  }
   return 0
 }
 

@@ -4,7 +4,7 @@ import { automaticHosts } from '../config/automatic-hosts.ts'
 import type { LoadedConfig } from '../config/loaded.ts'
 import type { SharedCertificates } from '../fleet/shared-certificates.ts'
 import type { Logger } from '../observability/logger.ts'
-import { recordOrder } from '../observability/metrics.ts'
+import { recordCertificateAsk, recordOrder } from '../observability/metrics.ts'
 import type { AlpnProof } from '../request/accept/alpn-proofs.ts'
 import { openAuthority } from '../tls/acme/authority.ts'
 import { type Automatic, type AutomaticStatus, startAutomatic } from '../tls/acme/automatic.ts'
@@ -122,6 +122,7 @@ export function openAutomaticCertificates({
       had,
       onChange: () => running === begun && want(),
       onTrouble: say,
+      onAsked: recordCertificateAsk,
     })
     want()
   }

@@ -24,7 +24,7 @@ export async function openCertificates(config: LoadedConfig): Promise<Certificat
 /** As the admin listener and the metrics name them. */
 export function summariseCertificates(facts: readonly CertificateFacts[]): CertificateSummary[] {
   return facts.map(({ subject, sans, serial, notAfter }) => ({
-    cn: /(?:^|, )CN=([^,]+)/.exec(subject)?.[1] ?? '',
+    cn: /(?:^|, )CN=([^,]+)/.exec(subject)?.[1] ?? sans[0] ?? '',
     sans,
     serial,
     notAfter: notAfter.getTime(),

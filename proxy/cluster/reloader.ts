@@ -107,8 +107,10 @@ export function createReloader({ first, env, log, apply }: ReloaderSettings): Re
       return refused
     },
     reload(asked, text) {
-      const next = queue.then(() => reload(asked, text))
-      queue = next.catch(() => undefined)
+      const next = queue
+        .then(() => reload(asked, text))
+        .catch((error: Error) => refuse([unforeseen(file, error)]))
+      queue = next
       return next
     },
   }
@@ -122,6 +124,11 @@ async function testsAgainst(config: LoadedConfig, env: NodeJS.ProcessEnv): Promi
     if (error instanceof BuildError) return error.problems
     throw error
   }
+}
+
+/** A reload that broke was told to nobody: whoever saved the file waited for it, and what ran before went on. */
+function unforeseen(file: string, { message }: Error): ConfigProblem {
+  return { severity: 'error', file, line: 1, column: 1, path: '', message: `cannot be taken up: ${message}` }
 }
 
 /** Of a file that cannot be read: a word that is no digest, so that this, too, is told once. */

@@ -79,7 +79,9 @@ function mentionsOf(
   for (const [index, { files, match }] of config.routes.entries()) {
     const path = ['routes', index, 'files']
     const isShort = source.show(path) !== undefined
-    const kind = match.exact ? 'file or folder' : 'folder'
+    // Of a file with mistakes the draft is looked at, whose match may be none.
+    const isOne = (match as LoadedConfig['routes'][number]['match'] | undefined)?.exact === true
+    const kind = isOne ? 'file or folder' : 'folder'
     if (files !== undefined)
       mentions.push({ path: isShort ? path : [...path, 'root'], file: files.root, kind })
   }

@@ -1,3 +1,4 @@
+import { type Entry, parseApache } from './apache-syntax.ts'
 import { closedUntilDecided, closeRoute } from './guards.ts'
 import { emptyImport, type Imported, type ImportedRoute, listenerOf, upstreamOf } from './imported.ts'
 
@@ -7,49 +8,13 @@ import { emptyImport, type Imported, type ImportedRoute, listenerOf, upstreamOf 
  */
 export function importApache(text: string): Imported {
   const imported = emptyImport()
-  const hosts = parse(text).filter(({ name }) => /^virtualhost$/i.test(name))
+  const hosts = parseApache(text).filter(({ name }) => /^virtualhost$/i.test(name))
   if (hosts.length === 0) throw new Error('there is no <VirtualHost> in it')
   for (const host of hosts) readVirtualHost(host, imported)
   return imported
 }
 
 // --- internal ---
-
-interface Entry {
-  readonly name: string
-  readonly args: readonly string[]
-  readonly line: number
-  readonly block: readonly Entry[]
-}
-
-function parse(text: string): Entry[] {
-  const root: Entry[] = []
-  const open: { name: string; block: Entry[]; line: number }[] = [{ name: '', block: root, line: 0 }]
-  const joined = text.replace(/\\\r?\n/g, (whole) => ' '.repeat(whole.length))
-  for (const [index, written] of joined.split('\n').entries()) {
-    const line = written.trim()
-    if (line === '' || line.startsWith('#')) continue
-    const close = /^<\/(\w+)>$/.exec(line)?.[1]
-    if (close !== undefined) {
-      const top = open.pop()
-      if (top === undefined || open.length === 0 || top.name.toLowerCase() !== close.toLowerCase())
-        throw new Error(`line ${index + 1}: </${close}> closes nothing`)
-      continue
-    }
-    const section = /^<(\w+)\s*(.*?)>$/.exec(line)
-    const [name = '', ...args] = wordsOf(section ? `${section[1]} ${section[2]}` : line)
-    const block: Entry[] = []
-    open.at(-1)?.block.push({ name, args, line: index + 1, block })
-    if (section) open.push({ name, block, line: index + 1 })
-  }
-  const unclosed = open[1]
-  if (unclosed !== undefined) throw new Error(`line ${unclosed.line}: <${unclosed.name}> is not closed`)
-  return root
-}
-
-function wordsOf(line: string): string[] {
-  return [...line.matchAll(/"((?:[^"\\]|\\.)*)"|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare ?? '')
-}
 
 /** What needs no counterpart: this proxy does it, or it is about the other server's own modules. */
 const byItself =

@@ -153,6 +153,10 @@ function readEnding(line: CaddyLine, place: Place, root: string | undefined): vo
   const hasMatcher = /^[/@*]/.test(words[0] ?? '')
   const matcher = hasMatcher ? words[0] : undefined
   const args = hasMatcher ? words.slice(1) : words
+  const deeper = [matcher, ...(place.matchers.get(matcher ?? '')?.paths ?? [])].find(
+    (path) => path !== undefined && /^\/.+\/\*$/.test(path),
+  )
+  if (deeper !== undefined) noteDeeper(imported, line, deeper)
   switch (name) {
     case 'handle':
     case 'route':
@@ -250,7 +254,6 @@ function addRoutes(
       },
       prefix: place.prefix,
     }
-    if (route.path !== '/' && /\/\*$/.test(path)) noteDeeper(place.imported, line, path)
     finish(route)
     place.imported.routes.push(route)
   }
@@ -322,7 +325,7 @@ function askForPasswords(
       line,
       `all around is asked for the password, not only ${matchers.get(matcher)?.paths?.join(' ') ?? matcher}: give that path a route of its own`,
     )
-  policies.basicAuth = { users: passwordsOf(imported, users) }
+  policies.basicAuth = { users: passwordsOf(imported, users), realm: 'restricted' }
 }
 
 function addHeaders(line: CaddyLine, policies: Record<string, unknown>, { imported }: Place): void {

@@ -80,6 +80,7 @@ const table: Record<string, [type: string, labels: string]> = {
   gatehouse_tls_cert_not_after_timestamp_seconds: ['gauge', 'cn sans serial'],
   gatehouse_tls_orders_total: ['counter', ''],
   gatehouse_trace_spans_total: ['counter', ''],
+  gatehouse_tls_asks_total: ['counter', ''],
   gatehouse_redis_up: ['gauge', ''],
   gatehouse_fleet_proxies: ['gauge', ''],
   gatehouse_limit_counts_total: ['counter', ''],

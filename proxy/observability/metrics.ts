@@ -123,6 +123,11 @@ export function recordOrder(result: 'success' | 'failure'): void {
   certificateOrders.add(result)
 }
 
+/** Somebody was asked whether a host may have a certificate; `failed`: there was no answer. */
+export function recordCertificateAsk(result: 'allowed' | 'denied' | 'failed'): void {
+  certificateAsks.add(result)
+}
+
 /** `sha256`: of the configuration that is running now. */
 export function recordReload(result: 'success' | 'failure', sha256?: string): void {
   reloads.add(result)
@@ -198,6 +203,7 @@ const overloads = createCounters('reason')
 const reloads = createCounters('result')
 const certificateOrders = createCounters('result')
 const spans = createCounters('result')
+const certificateAsks = createCounters('result')
 const heartbeats = createCounters('service', 'result')
 let leaseSource: (() => Iterable<LeaseSample>) | undefined
 let fleetSource: (() => FleetSample) | undefined
@@ -353,6 +359,11 @@ gauge('gatehouse_tls_cert_not_after_timestamp_seconds', 'When a certificate ends
 )
 counter('gatehouse_tls_orders_total', 'Certificates that were ordered by ACME.', () =>
   certificateOrders.samples(),
+)
+counter(
+  'gatehouse_tls_asks_total',
+  'Hosts that `onDemand.ask` was asked about, before an order or a renewal.',
+  () => certificateAsks.samples(),
 )
 gauge('gatehouse_build_info', 'The version that runs.', 'max', () =>
   build.version === undefined

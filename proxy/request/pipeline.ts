@@ -89,7 +89,7 @@ export async function serve(
       case 'upstream':
         return relay(exchange, route, facts, observer.retried)
       case 'files':
-        return await serveFile(exchange, route.destination, facts)
+        return await serveFile(exchange, [route.destination], facts)
       case 'redirect':
         return redirect(exchange, route.destination, facts)
       case 'closed':
@@ -106,7 +106,7 @@ async function answerUnmatched(exchange: Exchange, facts: Facts, rules: Listener
   switch (unmatched.kind) {
     case 'challenge':
       exchange.prefix = unmatched.prefix
-      return serveFile(exchange, unmatched.folder, facts)
+      return serveFile(exchange, unmatched.folders, facts)
     case 'redirect':
       return respond(exchange, unmatched.head)
     case 'nothing':

@@ -8,13 +8,13 @@ import type { Folder } from './respond/serve-file.ts'
 export interface ListenerRules {
   /** The port, as clients see it, of the encrypted listener that a listener sends the unmatched to. */
   redirectPort(listener: string): number | undefined
-  /** Folder of a listener for /.well-known/acme-challenge/, absolute. */
-  acmeWebroot(listener: string): string | undefined
+  /** Folders of a listener for /.well-known/acme-challenge/, absolute, in the order in which a proof is looked for. */
+  acmeWebroots(listener: string): readonly string[]
 }
 
 /** What becomes of a request that no route serves. */
 export type Unmatched =
-  | { readonly kind: 'challenge'; readonly folder: Folder; readonly prefix: string }
+  | { readonly kind: 'challenge'; readonly folders: readonly Folder[]; readonly prefix: string }
   | { readonly kind: 'redirect'; readonly head: ResponseHead }
   | { readonly kind: 'nothing' }
 
@@ -23,11 +23,11 @@ export type Unmatched =
  * WebSockets follows one. Throws `host_invalid` for a host that could not stand in a Location.
  */
 export function judgeUnmatched(facts: Facts, rules: ListenerRules): Unmatched {
-  const webroot = rules.acmeWebroot(facts.listener)
-  if (webroot !== undefined && facts.path.startsWith(acmePath))
+  const webroots = rules.acmeWebroots(facts.listener)
+  if (webroots.length > 0 && facts.path.startsWith(acmePath))
     return {
       kind: 'challenge',
-      folder: { root: join(webroot, acmePath), index: '', spa: false },
+      folders: webroots.map((webroot) => ({ root: join(webroot, acmePath), index: '', spa: false })),
       prefix: acmePath.slice(0, -1),
     }
   const port = facts.upgrade ? undefined : rules.redirectPort(facts.listener)

@@ -102,8 +102,9 @@ function parseKey(text: string, file: string): KeyObject {
   }
 }
 
-function subjectOf(leaf: X509Certificate): string {
-  return leaf.subject.split('\n').join(', ')
+/** Authorities leave the subject out where the names say it all, and Node answers undefined then. */
+function subjectOf({ subject }: { readonly subject?: string }): string {
+  return subject?.split('\n').join(', ') ?? ''
 }
 
 /** The common name counts only where there is no subjectAltName, as browsers once did and some devices do. */
@@ -114,7 +115,7 @@ function namesOf(leaf: X509Certificate): string[] {
     else if (item.startsWith('IP Address:')) names.push(plainIp(item.slice(11)))
   }
   if (names.length > 0) return names
-  const common = /^CN=(.+)$/m.exec(leaf.subject)?.[1]
+  const common = /^CN=(.+)$/m.exec(leaf.subject ?? '')?.[1]
   return common !== undefined && /^[A-Za-z0-9.*_-]+$/.test(common) ? [common.toLowerCase()] : []
 }
 

@@ -190,3 +190,33 @@ async function shake(port: number, options: object): Promise<TLSSocket> {
   await once(socket, 'secureConnect')
   return socket
 }
+
+// What certbot got had no subject, as authorities make them today: the reload that named it broke, and nobody was told.
+test('a certificate without a subject is served by its names', async (t) => {
+  const folder = await tempFolder(t)
+  const args = [
+    'req',
+    '-x509',
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:P-256',
+    '-nodes',
+    '-subj',
+    '/',
+  ]
+  await run('openssl', [
+    ...args,
+    ...['-keyout', join(folder, 'key.pem'), '-out', join(folder, 'cert.pem')],
+    ...['-addext', 'subjectAltName=critical,DNS:nameless.example'],
+  ])
+  const store = await loadCertificates({
+    certificates: [{ cert: 'cert.pem', key: 'key.pem' }],
+    folder,
+    minVersion: 'TLSv1.2',
+    selfSignedFor: [],
+  })
+  assert.ok(store.covers('nameless.example'))
+  assert.deepEqual(store.list()[0]?.sans, ['nameless.example'])
+  assert.equal(store.list()[0]?.subject, '')
+})

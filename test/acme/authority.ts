@@ -20,10 +20,14 @@ export interface TestAuthority {
   stop(): Promise<void>
 }
 
-/** `hosts`: names, and where they lead. They are known to the authority alone: it has a file of hosts of its own. */
+/**
+ * `hosts`: names, and where they lead. They are known to the authority alone: it has a file of hosts of its own.
+ * `nameServer`: address of the server, on port 53, that it asks for records; default that of the machine.
+ */
 export async function startAuthority(
   t: Teardown,
   hosts: Readonly<Record<string, string>>,
+  { nameServer }: { nameServer?: string } = {},
 ): Promise<TestAuthority> {
   const folder = await tempFolder(t)
   const port = await freePort()
@@ -55,7 +59,9 @@ https://127.0.0.1:${port} {
 }
 `,
   )
-  const command = `mount --bind ${folder}/hosts /etc/hosts && exec ${pathOf('caddy')} run --config ${folder}/Caddyfile --adapter caddyfile`
+  await writeFile(join(folder, 'resolv.conf'), `nameserver ${nameServer}\n`)
+  const resolve = nameServer === undefined ? '' : `mount --bind ${folder}/resolv.conf /etc/resolv.conf && `
+  const command = `mount --bind ${folder}/hosts /etc/hosts && ${resolve}exec ${pathOf('caddy')} run --config ${folder}/Caddyfile --adapter caddyfile`
   const env = { ...process.env, HOME: folder, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder }
   const child = spawn('unshare', ['-m', 'sh', '-c', command], { env, stdio: ['ignore', 'ignore', 'pipe'] })
   let said = ''

@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict'
-import { readdir } from 'node:fs/promises'
+import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { connect } from 'node:tls'
+import { selfSigned } from '../harness/certificate.ts'
 import { eventually } from '../harness/eventually.ts'
 import { needs } from '../harness/parts.ts'
 import { request } from '../harness/request.ts'
 import { onEnd, type Teardown } from '../harness/teardown.ts'
+import { tempFolder } from '../harness/temp-folder.ts'
 import { startUpstream } from '../harness/upstream.ts'
 import { startServing } from '../system/command.ts'
 import { addressOfTest, startAuthority } from './authority.ts'
@@ -93,11 +95,67 @@ routes:
   assert.doesNotMatch(gatehouse.output.stderr, /worker has ended/)
 })
 
-/** Answers 200 or 404, and where it is asked. */
-async function startAsked(t: Teardown, isAllowed: (domain: string) => boolean): Promise<string> {
+test('who is asked decides of a renewal, too: on a no it runs out, and on silence it is renewed', {
+  ...parts,
+  timeout: 240_000,
+}, async (t) => {
+  const address = addressOfTest()
+  const names = ['stays.desk.test', 'gone.desk.test', 'silent.desk.test']
+  const authority = await startAuthority(t, Object.fromEntries(names.map((name) => [name, address])))
+  const upstream = await startUpstream(t)
+  const ask = await startAsked(t, (domain) =>
+    domain.startsWith('silent') ? undefined : domain.startsWith('stays'),
+  )
+  const folder = await tempFolder(t)
+  await mkdir(join(folder, 'data/acme/certificates'), { recursive: true })
+  // They end in a day, so all three are due.
+  for (const name of names) {
+    const { key, cert } = await selfSigned([name])
+    await writeFile(join(folder, `data/acme/certificates/${name}.pem`), `${key}\n${cert}`, { mode: 0o600 })
+  }
+  const gatehouse = await startServing(
+    t,
+    `
+listeners:
+  http: { port: 80, address: ${address}, redirect: https }
+  https: { port: 443, address: ${address} }
+admin: { port: 0 }
+workers: 2
+tls:
+  automatic:
+    email: ops@example.com
+    directory: "${authority.directory}"
+    ca: ${authority.rootFile}
+    renewBefore: 5d
+    hosts: []
+    onDemand: { hosts: ["*.desk.test"], ask: "${ask}" }
+routes:
+  - { name: desk, match: { host: "*.desk.test" }, to: "${upstream.url}" }
+`,
+    { folder },
+  )
+  for (const name of ['stays.desk.test', 'silent.desk.test'])
+    await eventually(async () => (await issuerFor(address, name)).includes('Caddy'), patient)
+  await gatehouse.said(/a certificate is not renewed/, 60_000)
+  // What there is, is served until it ends.
+  assert.equal(await issuerFor(address, 'gone.desk.test'), 'gone.desk.test')
+  assert.equal(await authority.orders(), 2)
+  const { text } = await request(`${gatehouse.admin}/metrics`)
+  for (const [result, count] of [
+    ['allowed', 1],
+    ['denied', 1],
+    ['failed', 1],
+  ] as const)
+    assert.match(text, new RegExp(`^gatehouse_tls_asks_total\\{result="${result}"\\} ${count}$`, 'm'))
+})
+
+/** Answers 200 or 404, or not at all, and where it is asked. */
+async function startAsked(t: Teardown, isAllowed: (domain: string) => boolean | undefined): Promise<string> {
   const server = createServer(({ url = '' }, response) => {
     const domain = new URL(url, 'http://x').searchParams.get('domain') ?? ''
-    response.writeHead(isAllowed(domain) ? 200 : 404).end()
+    const answer = isAllowed(domain)
+    if (answer === undefined) response.destroy()
+    else response.writeHead(answer ? 200 : 404).end()
   })
   onEnd(t, () => void server.close().closeAllConnections())
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))

@@ -17,6 +17,8 @@ export const serveSites: Readonly<Record<OtherProxy, (sites: string, folder: str
     const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
       (name) => `${name}_temp_path ${folder}/${name};`,
     )
+    // Debian's, which its sites include by this name.
+    await writeFile(join(folder, 'proxy_params'), 'proxy_set_header Host $http_host;\n')
     await writeFile(
       join(folder, 'nginx.conf'),
       `user root; daemon off; pid ${folder}/nginx.pid; worker_processes 1; events {} http { access_log off; ${temporary.join(' ')} ${sites} }`,

@@ -24,7 +24,8 @@ function clientCertificateOf(socket: TLSSocket): ConnectionTls['clientCertificat
   const certificate = socket.getPeerX509Certificate()
   if (certificate === undefined) return undefined
   return {
-    subject: certificate.subject.split('\n').join(', '),
+    // Undefined where the certificate has none, whatever its type says.
+    subject: (certificate.subject as string | undefined)?.split('\n').join(', ') ?? '',
     fingerprint: certificate.fingerprint256,
     serial: certificate.serialNumber,
   }

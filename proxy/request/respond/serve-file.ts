@@ -14,8 +14,13 @@ export interface Folder {
   readonly only?: boolean
 }
 
-/** Answers an exchange with a file of a folder, the matched prefix removed from its path. */
-export async function serveFile(exchange: Exchange, folder: Folder, facts: Facts): Promise<void> {
+/** Answers an exchange with a file of the first folder that has it, the matched prefix removed from its path. */
+export async function serveFile(
+  exchange: Exchange,
+  [folder, ...others]: readonly Folder[],
+  facts: Facts,
+): Promise<void> {
+  if (folder === undefined) return refuse(exchange, 'file_not_found')
   const answer = await openFile({
     ...folder,
     path: folder.only ? `/${encodeURIComponent(folder.index)}` : facts.path.slice(exchange.prefix.length),
@@ -24,6 +29,7 @@ export async function serveFile(exchange: Exchange, folder: Folder, facts: Facts
     method: facts.method,
     headers: facts.headers,
   })
+  if (answer === 'file_not_found' && others.length > 0) return serveFile(exchange, others, facts)
   if (typeof answer === 'string') {
     const allow = answer === 'method_not_allowed' ? [['allow', 'GET, HEAD'] as const] : undefined
     return refuse(exchange, answer, { reason: `${facts.path} in ${folder.root}`, responseHeaders: allow })

@@ -58,10 +58,12 @@ test('so many are taken up within a minute, so many at all, and so many are aske
 
 test('who cannot be asked has said neither yes nor no', async (t) => {
   const troubles: string[] = []
+  const results: string[] = []
   const { demand } = await start(t, () => 200, {
     ask: 'http://127.0.0.1:1/allowed?secret=x',
     had: ['old.example.com'],
     onTrouble: (sentence) => troubles.push(sentence),
+    onAsked: (result) => results.push(result),
   })
   demand.named('new.example.com')
   await eventually(() => troubles.length > 0)
@@ -69,6 +71,7 @@ test('who cannot be asked has said neither yes nor no', async (t) => {
   assert.equal(await demand.isStillWanted('old.example.com'), true)
   assert.match(troubles[0] ?? '', /127\.0\.0\.1:1 cannot be asked/)
   assert.doesNotMatch(troubles.join(), /secret/)
+  assert.deepEqual(results, ['failed', 'failed'])
 })
 
 async function start(
@@ -92,6 +95,7 @@ async function start(
     had: [],
     onChange: () => {},
     onTrouble: () => {},
+    onAsked: () => {},
     ...more,
   })
   return { demand, asked }

@@ -22,6 +22,7 @@ export interface OnDemandSettings {
   readonly had: readonly string[]
   onChange(): void
   onTrouble(sentence: string): void
+  onAsked(result: 'allowed' | 'denied' | 'failed'): void
 }
 
 /** Milliseconds. */
@@ -34,7 +35,7 @@ const asksPerMinute = 120
 const asksAtOnce = 4
 
 export function createOnDemand(settings: OnDemandSettings): OnDemand {
-  const { hosts, ask, perMinute, most, onChange, onTrouble } = settings
+  const { hosts, ask, perMinute, most, onChange, onTrouble, onAsked } = settings
   const wanted = new Set(settings.had.filter((host) => matchesAny(hosts, host)))
   const refused = new Map<string, number>()
   const asks = createPace(asksPerMinute)
@@ -59,8 +60,10 @@ export function createOnDemand(settings: OnDemandSettings): OnDemand {
         signal: AbortSignal.timeout(askLimit),
       })
       await body?.cancel()
+      onAsked(ok ? 'allowed' : 'denied')
       return ok
     } catch (error) {
+      onAsked('failed')
       const { cause, message } = error as Error
       onTrouble(
         `nobody says whether a host may have a certificate: ${address.host} cannot be asked (${(cause as Error)?.message ?? message})`,
