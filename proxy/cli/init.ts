@@ -1,16 +1,17 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import { appendFile, lstat, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
+import { dashboardFiles } from '../config/dashboard-files.ts'
 import { registrationFiles } from '../config/registration-files.ts'
 import { readSource } from '../config/source.ts'
-import { hashPassword } from '../request/policies/password-hash.ts'
+import { type Algorithm, hasArgon2, hashPassword } from '../request/policies/password-hash.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
 /**
  * Makes what `routes.yaml` in the folder names and a fresh clone lacks, so that the first start is a start: password
  * files of `basicAuth` with one user, `.key` files of `jwt` and `sticky` with a random secret, the folders of access
- * logs, and those of pages that are not built yet.
+ * logs, and those of pages that are not built yet. The dashboard gets a user and a key, whatever the file names.
  * Answers one line a file, for people: the password of a new user is in it, and in `data/first-start.txt`.
  *
  * It runs before the configuration is loaded, and leaves every complaint about it to the loader. What exists is
@@ -27,6 +28,7 @@ export async function ensureFirstStartFiles(folder: string, env: Env = process.e
   for (const file of inside(folder, named.users)) lines.push(...(await makeUsers(folder, file)))
   if (named.leased) named.keys.add(registrationFiles.key)
   for (const file of inside(folder, named.keys)) lines.push(...(await makeKey(folder, file)))
+  if (text !== undefined) lines.push(...(await makeDashboard(folder)))
   return lines
 }
 
@@ -94,11 +96,18 @@ function inside(folder: string, names: ReadonlySet<string>): string[] {
 
 const noteFile = 'data/first-start.txt'
 
-async function makeUsers(folder: string, file: string): Promise<string[]> {
+/** Its key is nothing that a person has to know of. */
+async function makeDashboard(folder: string): Promise<string[]> {
+  await makeKey(folder, dashboardFiles.key)
+  // Each start of a test is a first one, and scrypt takes ten times as long.
+  return makeUsers(folder, dashboardFiles.users, hasArgon2 ? 'argon2id' : 'scrypt')
+}
+
+async function makeUsers(folder: string, file: string, algorithm: Algorithm = 'scrypt'): Promise<string[]> {
   // Asked first, because hashing takes a while, and every start but the first would pay for it.
   if (await exists(join(folder, file))) return []
   const password = readablePassword()
-  const line = `admin:${await hashPassword(password, 'scrypt')}\n`
+  const line = `admin:${await hashPassword(password, algorithm)}\n`
   if (!(await makeFile(join(folder, file), line))) return []
   const made = `${file}: user admin, password ${password}`
   await keepNote(folder, made)

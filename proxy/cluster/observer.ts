@@ -1,23 +1,35 @@
 import type { AccessLogs } from '../observability/access-log.ts'
+import type { ExchangeRecord } from '../observability/exchange-record.ts'
 import { recordDecision, recordExchange, recordOverload, recordRetry } from '../observability/metrics.ts'
-import type { RecentDecisions } from '../observability/recent-decisions.ts'
 import type { Route } from '../request/match/route.ts'
 import type { PipelineObserver } from '../request/pipeline.ts'
 import type { Decision } from '../request/policies/ask.ts'
 
-/** What happens to exchanges, told to the metrics, the memory of decisions, and the access log that is open at the time. */
-export function observeExchanges(accessLogs: () => AccessLogs, recent: RecentDecisions): PipelineObserver {
+/**
+ * What happens to exchanges, told to the metrics, to those who take note of them, and to the access log that is open at
+ * the time.
+ */
+export function observeExchanges(
+  accessLogs: () => AccessLogs,
+  recent: NoteTaker,
+  followed?: NoteTaker,
+): PipelineObserver {
   return {
     started() {},
     finished(exchange) {
       recordExchange(exchange)
       recent.note(exchange)
+      followed?.note(exchange)
       if (exchange.overload !== undefined) recordOverload(exchange.overload)
       accessLogs().write(exchange, exchange.matched?.config.accessLog)
     },
     decided: recordDecisions,
     retried: recordRetry,
   }
+}
+
+interface NoteTaker {
+  note(record: ExchangeRecord): void
 }
 
 /** One count per policy that was asked: those before the last word have passed it, but for the observing. */

@@ -1,7 +1,9 @@
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
+import { createDashboard } from '../admin/dashboard/dashboard.ts'
+import { overviewOf } from '../admin/dashboard/overview.ts'
 import { type Admin, openAdmin } from '../admin/server.ts'
-import type { WorkerChange } from '../admin/source.ts'
+import type { AdminSource, WorkerChange } from '../admin/source.ts'
 import { reportTargets } from '../admin/upstream-report.ts'
 import type { LoadedConfig } from '../config/loaded.ts'
 import { registrationFiles } from '../config/registration-files.ts'
@@ -10,6 +12,7 @@ import { type Fleet, openFleet } from '../fleet/fleet.ts'
 import type { Logger } from '../observability/logger.ts'
 import {
   metricsJson,
+  policyCounts,
   recordReload,
   renderMetrics,
   setFleetSource,
@@ -25,6 +28,7 @@ import type { ClosedRoute, Ports } from './messages.ts'
 import { ownAddresses } from './own-addresses.ts'
 import { type Condition, readinessOf } from './readiness.ts'
 import { openRegistrar } from './registrar.ts'
+import { createReloadHistory } from './reload-history.ts'
 import { createReloader, type Revision } from './reloader.ts'
 import type { Replaced } from './rota.ts'
 import { version } from './version.ts'
@@ -68,10 +72,12 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
       () => {},
     )
 
+  const reloads = createReloadHistory(env)
   const reloader = createReloader({
     first: { config, text },
     env,
     log,
+    happened: reloads.note,
     async apply(next, commit) {
       // First here, because a self-signed one may have to be made, and once.
       const nextCertificates = await openCertificates(next.config)
@@ -158,37 +164,54 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
     happened: fleet?.happened,
     isRevoked: (token) => revoked().has(token) || (fleet?.isRevoked(token) ?? false),
   })
+  const source: AdminSource = {
+    version,
+    metrics: async () => renderMetrics([await metricsJson(), ...(await workers.metrics())]),
+    routes: workers.routes,
+    upstreams: reports,
+    tunnels: workers.tunnels,
+    decisions: workers.decisions,
+    processes: () => ({ pid: process.pid, version, change: lastChange, workers: workers.list() }),
+    registration: registrar.registration,
+    followers: registrar.followers,
+    certificates: () => summariseCertificates(certificates?.list() ?? []),
+    automatic: automatic.status,
+    readiness: () =>
+      readinessOf({
+        phase,
+        workers: { ready: workers.ready(), wanted: workers.wanted },
+        refused: reloader.refused,
+        closedRoutes,
+        waiting: registrar.waiting(),
+        troubles: [
+          ...(certificates?.warnings() ?? []),
+          ...automatic.warnings(),
+          ...(fleet?.troubles() ?? []),
+        ],
+      }),
+  }
+  const dashboard = createDashboard({
+    folder: config.folder,
+    watch: async (filters) => await workers.watch(filters),
+    config: () => reloader.running.config,
+    overview: async () =>
+      overviewOf({
+        version,
+        file: config.file,
+        readiness: await source.readiness(),
+        processes: source.processes(),
+        routes: await source.routes(),
+        targets: await reports(),
+        certificates: await source.certificates(),
+        automatic: automatic.status(),
+        policies: policyCounts(await workers.metrics()),
+        reloads: reloads.list(),
+        tunnels: await workers.tunnels(),
+      }),
+  })
   await fleet?.start()
   try {
-    admin = await openAdmin({
-      ...placeOf(config),
-      source: {
-        version,
-        metrics: async () => renderMetrics([await metricsJson(), ...(await workers.metrics())]),
-        routes: workers.routes,
-        upstreams: reports,
-        tunnels: workers.tunnels,
-        decisions: workers.decisions,
-        processes: () => ({ pid: process.pid, version, change: lastChange, workers: workers.list() }),
-        registration: registrar.registration,
-        followers: registrar.followers,
-        certificates: () => summariseCertificates(certificates?.list() ?? []),
-        automatic: automatic.status,
-        readiness: () =>
-          readinessOf({
-            phase,
-            workers: { ready: workers.ready(), wanted: workers.wanted },
-            refused: reloader.refused,
-            closedRoutes,
-            waiting: registrar.waiting(),
-            troubles: [
-              ...(certificates?.warnings() ?? []),
-              ...automatic.warnings(),
-              ...(fleet?.troubles() ?? []),
-            ],
-          }),
-      },
-    })
+    admin = await openAdmin({ ...placeOf(config), source: { ...source, dashboard } })
     const started = await workers.start()
     closedRoutes = started.closedRoutes
     ports = { ...ports, ...started.ports }
@@ -209,6 +232,7 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
       async stop() {
         phase = 'stopping'
         unwatch()
+        dashboard.close()
         tickets.stop()
         fleet?.close()
         await workers.stop(reloader.running.config.limits.stop)
@@ -218,6 +242,7 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
     }
   } catch (error) {
     workers.kill()
+    dashboard.close()
     tickets.stop()
     fleet?.close()
     await Promise.all([admin?.close(), registrar.close(), certificates?.close()])
