@@ -13,7 +13,6 @@ export function renderIndex(
 <main>
 <h1>Gatehouse ${escapeHtml(version)}</h1>
 <ul>
-<li><a href="/dashboard/">/dashboard/</a> The dashboard, for people with its password</li>
 ${rows.join('\n')}
 </ul>
 </main>

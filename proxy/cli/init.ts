@@ -11,7 +11,7 @@ type Env = Readonly<Record<string, string | undefined>>
 /**
  * Makes what `routes.yaml` in the folder names and a fresh clone lacks, so that the first start is a start: password
  * files of `basicAuth` with one user, `.key` files of `jwt` and `sticky` with a random secret, the folders of access
- * logs, and those of pages that are not built yet. The dashboard gets a user and a key, whatever the file names.
+ * logs, and those of pages that are not built yet.
  * Answers one line a file, for people: the password of a new user is in it, and in `data/first-start.txt`.
  *
  * It runs before the configuration is loaded, and leaves every complaint about it to the loader. What exists is
@@ -28,8 +28,22 @@ export async function ensureFirstStartFiles(folder: string, env: Env = process.e
   for (const file of inside(folder, named.users)) lines.push(...(await makeUsers(folder, file)))
   if (named.leased) named.keys.add(registrationFiles.key)
   for (const file of inside(folder, named.keys)) lines.push(...(await makeKey(folder, file)))
-  if (text !== undefined) lines.push(...(await makeDashboard(folder)))
   return lines
+}
+
+/**
+ * Makes the password and the key of the dashboard where they are missing; answers lines as above. A folder that cannot be
+ * written to is no reason not to serve: then nobody signs in until an operator has made them.
+ */
+export async function ensureDashboardFiles(folder: string): Promise<string[]> {
+  try {
+    await makeKey(folder, dashboardFiles.key)
+    // A test starts for the first time each time, and scrypt takes ten times as long.
+    return await makeUsers(folder, dashboardFiles.users, hasArgon2 ? 'argon2id' : 'scrypt')
+  } catch (error) {
+    const mend = `\`gatehouse hash NAME --file ${dashboardFiles.users}\` makes a user`
+    return [`nothing for the dashboard (${(error as Error).message}); ${mend}`]
+  }
 }
 
 // --- what the file names ---
@@ -95,13 +109,6 @@ function inside(folder: string, names: ReadonlySet<string>): string[] {
 // --- what is made ---
 
 const noteFile = 'data/first-start.txt'
-
-/** Its key is nothing that a person has to know of. */
-async function makeDashboard(folder: string): Promise<string[]> {
-  await makeKey(folder, dashboardFiles.key)
-  // Each start of a test is a first one, and scrypt takes ten times as long.
-  return makeUsers(folder, dashboardFiles.users, hasArgon2 ? 'argon2id' : 'scrypt')
-}
 
 async function makeUsers(folder: string, file: string, algorithm: Algorithm = 'scrypt'): Promise<string[]> {
   // Asked first, because hashing takes a while, and every start but the first would pay for it.
