@@ -37,6 +37,8 @@ export interface RouteRate extends Rate {
 export interface Figures {
   /** Unix ms. */
   readonly at: number
+  /** Of `total`, in ms; 0 when there was no reading before. */
+  readonly span: number
   readonly total: Rate
   readonly routes: readonly RouteRate[]
 }
@@ -94,6 +96,7 @@ export function createMeter(): Meter {
       }
       return {
         at: now,
+        span: span.milliseconds,
         total: rateOf(totalOf([span]), span.milliseconds),
         routes: ratesOf(spans, [...next.values()]),
       }
