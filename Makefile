@@ -10,8 +10,9 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 INSTALLED := node_modules/.package-lock.json
 BUILT := dist/.built
 SOURCES := $(shell find proxy services -name page -prune -o -type f ! -name '*.test.ts' -print 2>/dev/null)
-# Each service's page/ becomes dist/pages/<service>/; services/shared/page/ is part of all of them.
-PAGES := $(patsubst services/%/page/index.html,dist/pages/%/index.html,$(wildcard services/*/page/index.html))
+# Each service's page/ becomes dist/pages/<service>/; services/shared/page/ is part of all of them. The proxy has one, too.
+PAGES := dist/pages/dashboard/index.html \
+  $(patsubst services/%/page/index.html,dist/pages/%/index.html,$(wildcard services/*/page/index.html))
 # Which tests `make test` runs, and how many milliseconds each may take.
 TESTS ?= 'proxy/**/*.test.ts' 'services/**/*.test.ts' 'test/**/*.test.ts'
 TEST_TIMEOUT ?= 60000
@@ -122,5 +123,5 @@ $(BUILT): $(INSTALLED) tsconfig.json tsconfig.build.json $(SOURCES)
 	@tar --exclude=page --exclude='*.ts' -cf - proxy services | tar -xf - -C dist
 	@mv dist/.started $@
 
-dist/pages/%/index.html: $(INSTALLED) services/vite.config.ts $(shell find services/*/page -type f 2>/dev/null)
-	SERVICE=$* vite build --config services/vite.config.ts --logLevel warn
+dist/pages/%/index.html: $(INSTALLED) services/vite.config.ts $(shell find services/*/page proxy/admin/page -type f 2>/dev/null)
+	PAGE=$* vite build --config services/vite.config.ts --logLevel warn
