@@ -113,11 +113,10 @@ export function createDashboard(source: DashboardSource): Dashboard {
       if (asked === 'DELETE /api/session')
         return send(response, json({ user: null }), { 'set-cookie': gate.signOut })
       const visitor = gate.visitorOf(request)
+      if (asked === 'GET /api/session') return send(response, json({ user: visitor?.user ?? null }))
       if (visitor === undefined)
         return send(response, problem(401, 'credentials_required', 'Sign in to see the dashboard.'))
       switch (asked) {
-        case 'GET /api/session':
-          return send(response, json({ user: visitor.user }))
         case 'GET /api/stream':
           return follow(response, new URLSearchParams(search), visitor.isWelcome)
         case 'POST /api/test':

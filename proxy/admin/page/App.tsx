@@ -12,10 +12,10 @@ export function App() {
   const signedOut = useCallback(() => setUser(null), [])
 
   useEffect(() => {
-    ask<{ user: string }>('GET', 'session').then(
+    ask<{ user: User }>('GET', 'session').then(
       (session) => setUser(session.user),
-      ({ status, message }: Refusal) => {
-        if (status !== 401) setFault(message)
+      ({ message }: Refusal) => {
+        setFault(message)
         setUser(null)
       },
     )

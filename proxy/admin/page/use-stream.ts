@@ -3,7 +3,7 @@ import type { ExchangeFilter } from '../../observability/exchange-filter.ts'
 import type { FollowedExchange } from '../../observability/followed-exchanges.ts'
 import type { Figures, Point } from '../dashboard/meter.ts'
 import type { Overview } from '../dashboard/overview.ts'
-import { ask, type Refusal } from './ask.ts'
+import { ask } from './ask.ts'
 
 /** All that the page shows, as the one stream told it. */
 export interface Live {
@@ -74,7 +74,11 @@ export function useStream(filter: ExchangeFilter | undefined, onSignedOut: () =>
     const fail = (): void => {
       lose()
       again()
-      ask('GET', 'session').catch(({ status }: Refusal) => status === 401 && onSignedOut())
+      // Gatehouse may be away for a moment; only its own word ends the session.
+      ask<{ user: string | null }>('GET', 'session').then(
+        ({ user }) => user === null && onSignedOut(),
+        () => {},
+      )
     }
     function open(): void {
       source?.close()

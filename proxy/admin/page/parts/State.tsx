@@ -4,7 +4,8 @@ import { showBytes, showCount, showSpan } from '../format.ts'
 /** Whether it serves, in one line, and every reason to worry. */
 export function State({ overview }: { overview: Overview }) {
   const { readiness, processes, version, routes } = overview
-  const { ready, reasons } = readiness
+  const { ready } = readiness
+  const reasons = [...readiness.reasons, ...withoutTarget(overview)]
   const { workers } = processes
   const serving = workers.filter(({ state }) => state === 'ready')
   const oldest = Math.min(...workers.map(({ startedAt }) => startedAt))
@@ -27,4 +28,13 @@ export function State({ overview }: { overview: Overview }) {
       )}
     </div>
   )
+}
+
+/** A route may be served and still lead to nobody. */
+function withoutTarget({ upstreams }: Overview): string[] {
+  return upstreams.flatMap(({ name, health, targets }) => {
+    if ((health.well ?? 0) > 0) return []
+    const why = targets.find(({ reason }) => reason)?.reason
+    return [`no target of ${name} is well${why === undefined ? '' : `: ${why}`}`]
+  })
 }
