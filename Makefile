@@ -18,10 +18,10 @@ TESTS ?= 'proxy/**/*.test.ts' 'services/**/*.test.ts' 'test/**/*.test.ts'
 TEST_TIMEOUT ?= 60000
 
 .DEFAULT_GOAL := help
-.PHONY: help install build run dev test check bench desktop desktop-figures differential conformance fuzz agree soak chaos registry scale docs clean
+.PHONY: help install build run dev test check bench dashboard-picture desktop desktop-figures differential conformance fuzz agree soak chaos registry scale docs clean
 
 help: ## Lists these targets.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## Installs the packages of package-lock.json, and with them Node, if they changed.
 
@@ -73,6 +73,9 @@ bench: $(BUILT) ## Measures Gatehouse beside nginx, HAProxy and Caddy.
 
 desktop-figures: $(INSTALLED) dist/pages/desktops/index.html ## Measures what a desktop costs: start, round trip, stream, memory.
 	@exec node test/services/desktops/figures.ts
+
+dashboard-picture: $(INSTALLED) dist/pages/dashboard/index.html ## Takes docs/dashboard.png of a Gatehouse with traffic.
+	@exec node test/dashboard/picture.ts
 
 desktop: ## Builds the image of a small Debian desktop, if what it is made of has changed.
 	@deploy/desktop/build

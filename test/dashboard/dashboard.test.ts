@@ -167,7 +167,7 @@ describe('the page', inBrowser, async () => {
     startTraffic(t, scene, 40)
     const rate = page.locator('.tile dd').first()
     await eventually(async () => Number.parseFloat((await rate.textContent()) ?? '') > 5)
-    assert.ok(await page.getByRole('img', { name: /^Requests per second over/ }).isVisible())
+    await page.getByRole('img', { name: /^Requests per second over/ }).waitFor()
 
     await page.getByLabel('Status').selectOption('403')
     await page.getByLabel('Client').fill('127.0.0.40')
