@@ -88,7 +88,7 @@ export const endpoints: readonly Endpoint[] = [
     answer: (source) => ({
       status: 200,
       type: 'text/html; charset=utf-8',
-      body: renderIndex(source.version, source.dashboard ? [dashboardPage, ...endpoints] : endpoints),
+      body: renderIndex(source.version, [dashboardPage, ...endpoints]),
     }),
   },
 ]

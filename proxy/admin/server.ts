@@ -17,15 +17,21 @@ export interface Admin {
   close(): Promise<void>
 }
 
+export interface AdminSettings extends AdminPlace {
+  readonly source: AdminSource
+  /** The page for people, behind a password. */
+  readonly dashboard?: Dashboard
+}
+
 /**
  * Opens the admin listener. It asks nobody for a password, so it exists on loopback or a unix socket only, and
  * answers only those who call it by a local name. It only tells; what can be changed, the leases of services, takes a
- * token.
+ * token, and whoever wants to follow people live takes a password.
  */
-export async function openAdmin({ source, ...place }: AdminPlace & { source: AdminSource }): Promise<Admin> {
+export async function openAdmin({ source, dashboard, ...place }: AdminSettings): Promise<Admin> {
   const server = http.createServer(
     { headersTimeout: 10_000, requestTimeout: 20_000, keepAliveTimeout: 75_000 },
-    createHandler(source),
+    createHandler(source, dashboard),
   )
   const url = await bindAdmin(server, place)
   server.on('error', (error) => log.error('admin listener failed', { error }))
@@ -37,8 +43,8 @@ export async function openAdmin({ source, ...place }: AdminPlace & { source: Adm
 const log = logger.child('admin')
 
 /** Registration and followers have doors of their own, see `registration.ts` and `followers.ts`. */
-function createHandler(source: AdminSource): http.RequestListener {
-  const app = createApp(source)
+function createHandler(source: AdminSource, dashboard: Dashboard | undefined): http.RequestListener {
+  const app = createApp(source, dashboard)
   const { registration, followers } = source
   if (registration === undefined) return app
   return (request, response) => {
@@ -52,14 +58,14 @@ function createHandler(source: AdminSource): http.RequestListener {
   }
 }
 
-function createApp(source: AdminSource): express.Express {
+function createApp(source: AdminSource, dashboard: Dashboard | undefined): express.Express {
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag')
   app.set('strict routing', true)
   app.set('case sensitive routing', true)
   app.use(securityHeaders, localHostOnly)
-  if (source.dashboard) serveDashboard(app, source.dashboard)
+  if (dashboard) serveDashboard(app, dashboard)
   app.use(readOnly)
   for (const endpoint of endpoints) app.get(endpoint.path, answering(endpoint, source))
   app.use((_, response) => send(response, problem(404, 'no_route', 'Nothing is served at this address.')))

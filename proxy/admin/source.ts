@@ -1,6 +1,5 @@
 import type { RecentDecision } from '../observability/recent-decisions.ts'
 import type { AutomaticStatus } from '../tls/acme/automatic.ts'
-import type { Dashboard } from './dashboard/dashboard.ts'
 import type { Followers } from './followers.ts'
 import type { Registration } from './registration.ts'
 import type { RouteSummary } from './route-summary.ts'
@@ -23,8 +22,6 @@ export interface AdminSource {
   readonly registration?: Registration
   /** Who hears of targets as they change. */
   readonly followers?: Followers
-  /** The page for people, behind a password. */
-  readonly dashboard?: Dashboard
   /** The primary and its workers. */
   processes(): Processes
   certificates(): readonly CertificateSummary[] | Promise<readonly CertificateSummary[]>

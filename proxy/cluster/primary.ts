@@ -1,7 +1,5 @@
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
-import { createDashboard } from '../admin/dashboard/dashboard.ts'
-import { overviewOf } from '../admin/dashboard/overview.ts'
 import { type Admin, openAdmin } from '../admin/server.ts'
 import type { AdminSource, WorkerChange } from '../admin/source.ts'
 import { reportTargets } from '../admin/upstream-report.ts'
@@ -12,7 +10,6 @@ import { type Fleet, openFleet } from '../fleet/fleet.ts'
 import type { Logger } from '../observability/logger.ts'
 import {
   metricsJson,
-  policyCounts,
   recordReload,
   renderMetrics,
   setFleetSource,
@@ -23,6 +20,7 @@ import { followRevokedIds } from '../request/policies/revoked-ids.ts'
 import { rotateTicketKeys } from '../tls/ticket-keys.ts'
 import { openAutomaticCertificates } from './automatic-certificates.ts'
 import { openCertificates, summariseCertificates } from './certificates.ts'
+import { openDashboard } from './dashboard.ts'
 import { keptSettings } from './kept-settings.ts'
 import type { ClosedRoute, Ports } from './messages.ts'
 import { ownAddresses } from './own-addresses.ts'
@@ -190,28 +188,16 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
         ],
       }),
   }
-  const dashboard = createDashboard({
-    folder: config.folder,
-    watch: async (filters) => await workers.watch(filters),
-    config: () => reloader.running.config,
-    overview: async () =>
-      overviewOf({
-        version,
-        file: config.file,
-        readiness: await source.readiness(),
-        processes: source.processes(),
-        routes: await source.routes(),
-        targets: await reports(),
-        certificates: await source.certificates(),
-        automatic: automatic.status(),
-        policies: policyCounts(await workers.metrics()),
-        reloads: reloads.list(),
-        tunnels: await workers.tunnels(),
-      }),
+  const dashboard = openDashboard({
+    source,
+    workers,
+    reports,
+    reloads,
+    running: () => reloader.running.config,
   })
   await fleet?.start()
   try {
-    admin = await openAdmin({ ...placeOf(config), source: { ...source, dashboard } })
+    admin = await openAdmin({ ...placeOf(config), source, dashboard })
     const started = await workers.start()
     closedRoutes = started.closedRoutes
     ports = { ...ports, ...started.ports }

@@ -13,7 +13,7 @@ export interface RouteTotals {
 }
 
 /** What belongs to no route that there is: nothing matched, or the route has gone. */
-export const elsewhere = '_other'
+const elsewhere = '_other'
 
 export function totalsByRoute(cells: Iterable<Cell>): RouteTotals[] {
   const all = new Map<string, RouteTotals>()

@@ -34,7 +34,7 @@ export interface Dashboard {
 const beat = 1_000
 /** In beats: without anybody, for the history alone; and how often everything else is told. */
 const idleBeats = 10
-const overviewBeats = 5
+const overviewBeats = 3
 
 export function createDashboard(source: DashboardSource): Dashboard {
   const gate = createGate(source.folder, (sentence) => log.error(sentence))
