@@ -34,6 +34,9 @@ const engines = {
   jose: ['request/policies/token-engine.ts'],
   negotiator: ['request/policies/compress.ts'],
   'prom-client': ['observability/metrics.ts'],
+  // The dashboard.
+  react: ['admin/page/'],
+  'react-dom': ['admin/page/'],
   selfsigned: ['tls/self-signed.ts'],
   winston: ['observability/logger.ts'],
   yaml: ['config/source.ts', 'config/unclosed.ts', 'import/imported.ts', 'cli/import.ts'],

@@ -10,17 +10,18 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 INSTALLED := node_modules/.package-lock.json
 BUILT := dist/.built
 SOURCES := $(shell find proxy services -name page -prune -o -type f ! -name '*.test.ts' -print 2>/dev/null)
-# Each service's page/ becomes dist/pages/<service>/; services/shared/page/ is part of all of them.
-PAGES := $(patsubst services/%/page/index.html,dist/pages/%/index.html,$(wildcard services/*/page/index.html))
+# Each service's page/ becomes dist/pages/<service>/; services/shared/page/ is part of all of them. The proxy has one, too.
+PAGES := dist/pages/dashboard/index.html \
+  $(patsubst services/%/page/index.html,dist/pages/%/index.html,$(wildcard services/*/page/index.html))
 # Which tests `make test` runs, and how many milliseconds each may take.
 TESTS ?= 'proxy/**/*.test.ts' 'services/**/*.test.ts' 'test/**/*.test.ts'
 TEST_TIMEOUT ?= 60000
 
 .DEFAULT_GOAL := help
-.PHONY: help install build run dev test check bench desktop desktop-figures differential conformance fuzz agree soak chaos alerts gameday registry scale docs clean
+.PHONY: help install build run dev test check bench dashboard-picture desktop desktop-figures differential conformance fuzz agree soak chaos alerts gameday registry scale docs clean
 
 help: ## Lists these targets.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## Installs the packages of package-lock.json, and with them Node, if they changed.
 
@@ -72,6 +73,9 @@ bench: $(BUILT) ## Measures Gatehouse beside nginx, HAProxy and Caddy.
 
 desktop-figures: $(INSTALLED) dist/pages/desktops/index.html ## Measures what a desktop costs: start, round trip, stream, memory.
 	@exec node test/services/desktops/figures.ts
+
+dashboard-picture: $(INSTALLED) dist/pages/dashboard/index.html ## Takes docs/dashboard.png of a Gatehouse with traffic.
+	@exec node test/dashboard/picture.ts
 
 desktop: ## Builds the image of a small Debian desktop, if what it is made of has changed.
 	@deploy/desktop/build
@@ -130,5 +134,5 @@ $(BUILT): $(INSTALLED) tsconfig.json tsconfig.build.json $(SOURCES)
 	@tar --exclude=page --exclude='*.ts' -cf - proxy services | tar -xf - -C dist
 	@mv dist/.started $@
 
-dist/pages/%/index.html: $(INSTALLED) services/vite.config.ts $(shell find services/*/page -type f 2>/dev/null)
-	SERVICE=$* vite build --config services/vite.config.ts --logLevel warn
+dist/pages/%/index.html: $(INSTALLED) services/vite.config.ts $(shell find services/*/page proxy/admin/page -type f 2>/dev/null)
+	PAGE=$* vite build --config services/vite.config.ts --logLevel warn

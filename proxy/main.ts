@@ -125,6 +125,31 @@ command('upstreams', 'show each target of the running Gatehouse: its health, lea
     process.exitCode = await runUpstreams({ file, admin, json }, io)
   })
 
+command('top', 'show routes, upstreams and workers of the running Gatehouse, each second anew')
+  .option('--once', 'show them once')
+  .addOption(fileOption())
+  .option('--admin <url>', 'the admin listener, if routes.yaml does not say: http://127.0.0.1:9901')
+  .addOption(jsonOption())
+  .action(async ({ once = false, file, admin, json = false }) => {
+    endWithReader()
+    const { runTop } = await import('./cli/top.ts')
+    const inPlace = process.stdout.isTTY === true
+    process.exitCode = await runTop({ once, file, admin, json, inPlace }, io)
+  })
+
+command('tail', 'follow the exchanges of the running Gatehouse as they end')
+  .option('--route <name>', 'only of this route; _other where none matched')
+  .option('--status <status>', 'only with this status, or of a class of them: 404, 5xx')
+  .option('--from <address>', 'only of this client, or of a network of them')
+  .addOption(fileOption())
+  .option('--admin <url>', 'the admin listener, if routes.yaml does not say: http://127.0.0.1:9901')
+  .addOption(jsonOption())
+  .action(async ({ json = false, ...args }) => {
+    endWithReader()
+    const { runTail } = await import('./cli/tail.ts')
+    process.exitCode = await runTail({ json, ...args }, io)
+  })
+
 command('why', 'show the last decisions about one client, and what would mend them')
   .argument('[address]', 'address of the client; without one, the last decisions about anybody')
   .option('--refused', 'only what was not let pass')
@@ -217,6 +242,11 @@ try {
 
 function command(name: string, description: string): Command {
   return program.command(name).description(description).exitOverride()
+}
+
+/** Of what writes without end: `… | head` is no fault. */
+function endWithReader(): void {
+  process.stdout.on('error', () => process.exit(0))
 }
 
 function gather(value: string, before: string[]): string[] {

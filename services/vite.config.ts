@@ -2,17 +2,17 @@ import { fileURLToPath } from 'node:url'
 import react from '@vitejs/plugin-react'
 import { defineConfig } from 'vite'
 
-/** The page of one service: `SERVICE=photos vite build --config services/vite.config.ts`. */
-const service = process.env.SERVICE ?? ''
+/** The page of one service, or of the proxy: `PAGE=photos vite build --config services/vite.config.ts`. */
+const page = process.env.PAGE ?? ''
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
 export default defineConfig({
-  root: at(`${service}/page`),
+  root: at(page === 'dashboard' ? '../proxy/admin/page' : `${page}/page`),
   // A page may be served below a path: it names its files from where it is.
   base: './',
   plugins: [react()],
   build: {
-    outDir: at(`../dist/pages/${service}`),
+    outDir: at(`../dist/pages/${page}`),
     emptyOutDir: true,
     // Content-Security-Policy has no place for data: addresses of scripts and fonts.
     assetsInlineLimit: 0,

@@ -88,10 +88,12 @@ export const endpoints: readonly Endpoint[] = [
     answer: (source) => ({
       status: 200,
       type: 'text/html; charset=utf-8',
-      body: renderIndex(source.version, endpoints),
+      body: renderIndex(source.version, [dashboardPage, ...endpoints]),
     }),
   },
 ]
+
+const dashboardPage = { path: '/dashboard/', title: 'The dashboard, for people with its password' }
 
 const mostDecisions = 500
 

@@ -73,6 +73,7 @@ suite('what it tells', () => {
     assert.ok(text.includes('Gatehouse &#60;1&#62;'))
     const links = [...text.matchAll(/href="([^"]+)"/g)].map((found) => found[1])
     assert.deepEqual(links, [
+      '/dashboard/',
       '/healthz',
       '/readyz',
       '/metrics',

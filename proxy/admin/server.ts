@@ -1,7 +1,9 @@
 import http from 'node:http'
+import { fileURLToPath } from 'node:url'
 import express, { type ErrorRequestHandler, type RequestHandler, type Response } from 'express'
 import helmet from 'helmet'
 import { logger } from '../observability/logger.ts'
+import type { Dashboard } from './dashboard/dashboard.ts'
 import { type Endpoint, endpoints } from './endpoints.ts'
 import { isLocalHost } from './local-host.ts'
 import { type AdminPlace, bindAdmin } from './place.ts'
@@ -15,15 +17,21 @@ export interface Admin {
   close(): Promise<void>
 }
 
+export interface AdminSettings extends AdminPlace {
+  readonly source: AdminSource
+  /** The page for people, behind a password. */
+  readonly dashboard?: Dashboard
+}
+
 /**
  * Opens the admin listener. It asks nobody for a password, so it exists on loopback or a unix socket only, and
  * answers only those who call it by a local name. It only tells; what can be changed, the leases of services, takes a
- * token.
+ * token, and whoever wants to follow people live takes a password.
  */
-export async function openAdmin({ source, ...place }: AdminPlace & { source: AdminSource }): Promise<Admin> {
+export async function openAdmin({ source, dashboard, ...place }: AdminSettings): Promise<Admin> {
   const server = http.createServer(
     { headersTimeout: 10_000, requestTimeout: 20_000, keepAliveTimeout: 75_000 },
-    createHandler(source),
+    createHandler(source, dashboard),
   )
   const url = await bindAdmin(server, place)
   server.on('error', (error) => log.error('admin listener failed', { error }))
@@ -35,8 +43,8 @@ export async function openAdmin({ source, ...place }: AdminPlace & { source: Adm
 const log = logger.child('admin')
 
 /** Registration and followers have doors of their own, see `registration.ts` and `followers.ts`. */
-function createHandler(source: AdminSource): http.RequestListener {
-  const app = createApp(source)
+function createHandler(source: AdminSource, dashboard: Dashboard | undefined): http.RequestListener {
+  const app = createApp(source, dashboard)
   const { registration, followers } = source
   if (registration === undefined) return app
   return (request, response) => {
@@ -50,18 +58,49 @@ function createHandler(source: AdminSource): http.RequestListener {
   }
 }
 
-function createApp(source: AdminSource): express.Express {
+function createApp(source: AdminSource, dashboard: Dashboard | undefined): express.Express {
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag')
   app.set('strict routing', true)
   app.set('case sensitive routing', true)
-  app.use(securityHeaders, localHostOnly, readOnly)
+  app.use(securityHeaders, localHostOnly)
+  if (dashboard) serveDashboard(app, dashboard)
+  app.use(readOnly)
   for (const endpoint of endpoints) app.get(endpoint.path, answering(endpoint, source))
   app.use((_, response) => send(response, problem(404, 'no_route', 'Nothing is served at this address.')))
   app.use(onError)
   return app
 }
+
+/** The page, and what it asks for. The page alone says nothing about the proxy, so it takes no password. */
+function serveDashboard(app: express.Express, dashboard: Dashboard): void {
+  // No form of another page can send this type, and no script of one may.
+  const readBody = express.json({ type: 'application/json', limit: '16kb' })
+  app.use('/dashboard', (request, response, next) => {
+    if (!request.url.startsWith('/api/')) return next()
+    readBody(request, response, (error?: unknown) => {
+      if (error !== undefined)
+        return send(response, problem(400, 'bad_request', 'The body could not be read as JSON.'))
+      dashboard.answer(request, response, request.url, request.body).catch(next)
+    })
+  })
+  app.get('/dashboard', (_, response) => response.redirect(308, '/dashboard/'))
+  app.use('/dashboard', express.static(pageFolder, { redirect: false, dotfiles: 'ignore' }))
+  app.get('/dashboard/', (_, response) => {
+    const mend =
+      'The page of the dashboard is not built. Run `make build`; `gatehouse top` and `tail` work without it.'
+    send(response, { status: 503, type: 'text/plain; charset=utf-8', body: `${mend}\n` })
+  })
+}
+
+/** What the build leaves there, seen from the sources and from what is built. */
+const pageFolder = fileURLToPath(
+  new URL(
+    import.meta.url.endsWith('.ts') ? '../../dist/pages/dashboard' : '../../pages/dashboard',
+    import.meta.url,
+  ),
+)
 
 const securityHeaders: RequestHandler = helmet({
   contentSecurityPolicy: {

@@ -10,12 +10,11 @@ export interface AdminOf {
 
 /** Asks the running Gatehouse, and answers its JSON. Throws a sentence if nobody could be asked. */
 export async function askAdmin<Answer>({ file, admin }: AdminOf, path: string): Promise<Answer> {
-  return JSON.parse(await get(admin ?? (await placeOf(file)), path)) as Answer
+  return JSON.parse(await get(admin ?? (await adminPlace(file)), path)) as Answer
 }
 
-// --- internal ---
-
-async function placeOf(file: string): Promise<string> {
+/** Where routes.yaml has the admin listener: `http://127.0.0.1:9901` or `unix:/path`. Throws a sentence. */
+export async function adminPlace(file: string): Promise<string> {
   const loaded = await loadConfig({ file })
   if (!loaded.ok)
     throw new Error(`${file} has mistakes; name the admin listener: --admin http://127.0.0.1:9901`)
@@ -25,10 +24,19 @@ async function placeOf(file: string): Promise<string> {
   return `http://${host}:${admin.port}`
 }
 
+/** Of a request to such a place. Throws a sentence about an address that is none. */
+export function requestOptions(place: string, path: string): http.RequestOptions {
+  if (place.startsWith('unix:'))
+    return { socketPath: place.slice('unix:'.length), path, headers: { host: 'localhost' } }
+  if (!URL.canParse(path, place)) throw new Error(`"${place}" is no address of an admin listener`)
+  const { hostname, port, pathname, search, host } = new URL(path, place)
+  return { hostname: hostname.replace(/^\[|\]$/g, ''), port, path: pathname + search, headers: { host } }
+}
+
+// --- internal ---
+
 function get(place: string, path: string): Promise<string> {
-  const options = place.startsWith('unix:')
-    ? { socketPath: place.slice('unix:'.length), path, headers: { host: 'localhost' } }
-    : new URL(path, place)
+  const options = requestOptions(place, path)
   return new Promise((done, failed) => {
     const request = http.get(options, (response) => {
       let text = ''

@@ -14,7 +14,7 @@ import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import { parseHtpasswd } from '../request/policies/htpasswd.ts'
 import { readTokenKey } from '../request/policies/token-key.ts'
-import { ensureFirstStartFiles } from './init.ts'
+import { ensureDashboardFiles, ensureFirstStartFiles } from './init.ts'
 
 const table = `
 listeners:
@@ -124,6 +124,33 @@ describe('the first start', () => {
       assert.deepEqual(await ensureFirstStartFiles(folderWith(t, text), {}), [])
     })
   }
+})
+
+describe('the first start of the dashboard', () => {
+  test('makes a user whose password is told once, and a key that is not', async (t) => {
+    const folder = folderWith(t, 'routes: []')
+    const lines = await ensureDashboardFiles(folder)
+    assert.equal(lines.length, 1)
+    const password =
+      /^certs\/dashboard\.htpasswd: user admin, password (\S+) /.exec(lines[0] ?? '')?.[1] ?? ''
+    const users = parseHtpasswd(readFileSync(join(folder, 'certs/dashboard.htpasswd')), 'dashboard.htpasswd')
+    assert.equal(await users.get('admin')?.verify(password), true)
+    for (const file of ['certs/dashboard.htpasswd', 'certs/dashboard.key', 'data/first-start.txt'])
+      assert.equal(statSync(join(folder, file)).mode & 0o777, 0o600, file)
+    const before = contents(folder)
+    assert.deepEqual(await ensureDashboardFiles(folder), [])
+    assert.deepEqual(contents(folder), before)
+  })
+
+  test('is no reason not to serve where nothing can be written', async (t) => {
+    const folder = folderWith(t, 'routes: []')
+    symlinkSync('/proc', join(folder, 'certs'))
+    const [line = ''] = await ensureDashboardFiles(folder)
+    assert.match(
+      line,
+      /^nothing for the dashboard \(.+\); `gatehouse hash NAME --file certs\/dashboard\.htpasswd`/,
+    )
+  })
 })
 
 function folderWith(t: TestContext, text: string | undefined): string {

@@ -1,9 +1,10 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import { appendFile, lstat, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
+import { dashboardFiles } from '../config/dashboard-files.ts'
 import { registrationFiles } from '../config/registration-files.ts'
 import { readSource } from '../config/source.ts'
-import { hashPassword } from '../request/policies/password-hash.ts'
+import { type Algorithm, hasArgon2, hashPassword } from '../request/policies/password-hash.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
@@ -28,6 +29,21 @@ export async function ensureFirstStartFiles(folder: string, env: Env = process.e
   if (named.leased) named.keys.add(registrationFiles.key)
   for (const file of inside(folder, named.keys)) lines.push(...(await makeKey(folder, file)))
   return lines
+}
+
+/**
+ * Makes the password and the key of the dashboard where they are missing; answers lines as above. A folder that cannot be
+ * written to is no reason not to serve: then nobody signs in until an operator has made them.
+ */
+export async function ensureDashboardFiles(folder: string): Promise<string[]> {
+  try {
+    await makeKey(folder, dashboardFiles.key)
+    // A test starts for the first time each time, and scrypt takes ten times as long.
+    return await makeUsers(folder, dashboardFiles.users, hasArgon2 ? 'argon2id' : 'scrypt')
+  } catch (error) {
+    const mend = `\`gatehouse hash NAME --file ${dashboardFiles.users}\` makes a user`
+    return [`nothing for the dashboard (${(error as Error).message}); ${mend}`]
+  }
 }
 
 // --- what the file names ---
@@ -94,11 +110,11 @@ function inside(folder: string, names: ReadonlySet<string>): string[] {
 
 const noteFile = 'data/first-start.txt'
 
-async function makeUsers(folder: string, file: string): Promise<string[]> {
+async function makeUsers(folder: string, file: string, algorithm: Algorithm = 'scrypt'): Promise<string[]> {
   // Asked first, because hashing takes a while, and every start but the first would pay for it.
   if (await exists(join(folder, file))) return []
   const password = readablePassword()
-  const line = `admin:${await hashPassword(password, 'scrypt')}\n`
+  const line = `admin:${await hashPassword(password, algorithm)}\n`
   if (!(await makeFile(join(folder, file), line))) return []
   const made = `${file}: user admin, password ${password}`
   await keepNote(folder, made)

@@ -6,7 +6,7 @@ import type { LoadedConfig } from '../config/loaded.ts'
 import { formatProblem } from '../config/problem.ts'
 import { logger } from '../observability/logger.ts'
 import { findFailingTests } from '../rehearsal/route-tests.ts'
-import { ensureFirstStartFiles } from './init.ts'
+import { ensureDashboardFiles, ensureFirstStartFiles } from './init.ts'
 import { addressOf, routeRows } from './route-rows.ts'
 import { judgeRuntime } from './runtime.ts'
 import { openServiceManager, type ServiceManager } from './service-manager.ts'
@@ -48,8 +48,8 @@ export async function runServe(
 
   const manager = openServiceManager(process.env, (sentence) => log.warn(sentence))
   const signals = listenForSignals(manager)
-  const made =
-    firstStart && basename(file) === 'routes.yaml' ? await ensureFirstStartFiles(dirname(resolve(file))) : []
+  const isFirst = firstStart && basename(file) === 'routes.yaml'
+  const made = isFirst ? await ensureFirstStartFiles(dirname(resolve(file))) : []
   const loaded = await loadConfig({ file })
   if (!loaded.ok) {
     // The command that is made for it shows each mistake under its line.
@@ -57,6 +57,7 @@ export async function runServe(
     return runCheck({ file, json, strict: false }, io)
   }
   for (const warning of loaded.warnings) log.warn(formatProblem(warning))
+  if (isFirst) made.push(...(await ensureDashboardFiles(loaded.config.folder)))
   const failing = skipTests ? [] : await findFailingTests(loaded.config, process.env)
   if (failing.length > 0) {
     for (const problem of failing) io.err(formatProblem(problem))

@@ -56,6 +56,7 @@ export function startText(report: StartReport, colour: boolean): string {
   const facts = [
     ...Object.entries(listeners).map(([name, address]) => [name, address]),
     ['admin', admin],
+    ...(admin.startsWith('http') ? [['dashboard', `${admin}/dashboard/`]] : []),
     ['access log', accessLog],
     ...(shared.length > 0 ? [['every route', shared.join(' ')]] : []),
   ]

@@ -1,8 +1,11 @@
 import type { RouteSummary } from '../admin/route-summary.ts'
 import type { TargetUse } from '../admin/upstream-report.ts'
 import type { ConfigProblem } from '../config/loaded.ts'
+import type { ExchangeFilter } from '../observability/exchange-filter.ts'
+import type { Followed } from '../observability/followed-exchanges.ts'
 import type { MetricsJson } from '../observability/metrics.ts'
 import type { RecentDecision } from '../observability/recent-decisions.ts'
+import type { RouteTotals } from '../observability/route-totals.ts'
 import type { AlpnProof } from '../request/accept/alpn-proofs.ts'
 import type { TargetNews } from '../upstreams/leases/news.ts'
 import type { KeptSettings } from './kept-settings.ts'
@@ -82,6 +85,8 @@ export interface Questions {
   tunnels: { ask: Nothing; answer: Readonly<Record<string, number>> }
   /** The last decisions about one client, or about all. */
   decisions: { ask: { client?: string; most: number }; answer: readonly RecentDecision[] }
+  /** What it has counted, and what has ended since it was asked last and fits a filter. */
+  watch: { ask: { filters: readonly ExchangeFilter[] }; answer: Watched }
   /** Take nothing new, let what is under way end within that time, and then end. */
   stop: { ask: Patience; answer: Nothing }
 }
@@ -90,6 +95,10 @@ export interface Patience {
   readonly requests: number
   /** Tunnels and event streams: of a worker whose place another has taken. 0: they end at once. */
   readonly tunnels: number
+}
+export interface Watched {
+  readonly routes: readonly RouteTotals[]
+  readonly followed: Followed
 }
 export interface Activated {
   /** How many tunnels ended with their routes. */

@@ -1,6 +1,6 @@
 import type { AccessLogs } from '../observability/access-log.ts'
+import type { ExchangeRecord } from '../observability/exchange-record.ts'
 import { recordDecision, recordExchange, recordOverload, recordRetry } from '../observability/metrics.ts'
-import type { RecentDecisions } from '../observability/recent-decisions.ts'
 import type { TraceLog } from '../observability/tracing/trace-log.ts'
 import type { Route } from '../request/match/route.ts'
 import type { PipelineObserver } from '../request/pipeline.ts'
@@ -13,13 +13,21 @@ export interface Logs {
   readonly traceLog: TraceLog | undefined
 }
 
-/** What happens to exchanges, told to the metrics, the memory of decisions, and the logs that are open at the time. */
-export function observeExchanges(logs: () => Logs, recent: RecentDecisions): PipelineObserver {
+/**
+ * What happens to exchanges, told to the metrics, to those who take note of them, and to the logs that are open at the
+ * time.
+ */
+export function observeExchanges(
+  logs: () => Logs,
+  recent: NoteTaker,
+  followed?: NoteTaker,
+): PipelineObserver {
   return {
     started() {},
     finished(exchange) {
       recordExchange(exchange)
       recent.note(exchange)
+      followed?.note(exchange)
       if (exchange.overload !== undefined) recordOverload(exchange.overload)
       const { accessLogs, traceLog } = logs()
       accessLogs.write(exchange, exchange.matched?.config.accessLog)
@@ -28,6 +36,10 @@ export function observeExchanges(logs: () => Logs, recent: RecentDecisions): Pip
     decided: recordDecisions,
     retried: recordRetry,
   }
+}
+
+interface NoteTaker {
+  note(record: ExchangeRecord): void
 }
 
 /** One count per policy that was asked: those before the last word have passed it, but for the observing. */

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { type Admin, openAdmin } from '../admin/server.ts'
-import type { WorkerChange } from '../admin/source.ts'
+import type { AdminSource, WorkerChange } from '../admin/source.ts'
 import { reportTargets } from '../admin/upstream-report.ts'
 import type { LoadedConfig } from '../config/loaded.ts'
 import { registrationFiles } from '../config/registration-files.ts'
@@ -21,11 +21,13 @@ import { followRevokedIds } from '../request/policies/revoked-ids.ts'
 import { rotateTicketKeys } from '../tls/ticket-keys.ts'
 import { openAutomaticCertificates } from './automatic-certificates.ts'
 import { openCertificates, summariseCertificates } from './certificates.ts'
+import { openDashboard } from './dashboard.ts'
 import { keptSettings } from './kept-settings.ts'
 import type { ClosedRoute, Ports } from './messages.ts'
 import { ownAddresses } from './own-addresses.ts'
 import { type Condition, readinessOf } from './readiness.ts'
 import { openRegistrar } from './registrar.ts'
+import { createReloadHistory } from './reload-history.ts'
 import { createReloader, type Revision } from './reloader.ts'
 import type { Replaced } from './rota.ts'
 import { version } from './version.ts'
@@ -74,10 +76,12 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
       () => {},
     )
 
+  const reloads = createReloadHistory(env)
   const reloader = createReloader({
     first: { config, text },
     env,
     log,
+    happened: reloads.note,
     async apply(next, commit) {
       // First here, because a self-signed one may have to be made, and once.
       const nextCertificates = await openCertificates(next.config)
@@ -174,25 +178,30 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
     happened: fleet?.happened,
     isRevoked: (token) => revoked().has(token) || (fleet?.isRevoked(token) ?? false),
   })
+  const source: AdminSource = {
+    version,
+    metrics: async () => renderMetrics([await metricsJson(), ...(await workers.metrics())]),
+    routes: workers.routes,
+    upstreams: reports,
+    tunnels: workers.tunnels,
+    decisions: workers.decisions,
+    processes: () => ({ pid: process.pid, version, change: lastChange, workers: workers.list() }),
+    registration: registrar.registration,
+    followers: registrar.followers,
+    certificates: () => summariseCertificates(certificates?.list() ?? []),
+    automatic: automatic.status,
+    readiness,
+  }
+  const dashboard = openDashboard({
+    source,
+    workers,
+    reports,
+    reloads,
+    running: () => reloader.running.config,
+  })
   await fleet?.start()
   try {
-    admin = await openAdmin({
-      ...placeOf(config),
-      source: {
-        version,
-        metrics: async () => renderMetrics([await metricsJson(), ...(await workers.metrics())]),
-        routes: workers.routes,
-        upstreams: reports,
-        tunnels: workers.tunnels,
-        decisions: workers.decisions,
-        processes: () => ({ pid: process.pid, version, change: lastChange, workers: workers.list() }),
-        registration: registrar.registration,
-        followers: registrar.followers,
-        certificates: () => summariseCertificates(certificates?.list() ?? []),
-        automatic: automatic.status,
-        readiness,
-      },
-    })
+    admin = await openAdmin({ ...placeOf(config), source, dashboard })
     const started = await workers.start()
     closedRoutes = started.closedRoutes
     ports = { ...ports, ...started.ports }
@@ -220,6 +229,7 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
       async stop() {
         phase = 'stopping'
         unwatch()
+        dashboard.close()
         tickets.stop()
         fleet?.close()
         await workers.stop(reloader.running.config.limits.stop)
@@ -229,6 +239,7 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
     }
   } catch (error) {
     workers.kill()
+    dashboard.close()
     tickets.stop()
     fleet?.close()
     await Promise.all([admin?.close(), registrar.close(), certificates?.close()])

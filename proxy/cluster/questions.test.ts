@@ -15,6 +15,7 @@ const answers: Answers = {
   routes: () => [],
   targets: () => [],
   tunnels: () => ({}),
+  watch: () => ({ routes: [], followed: { exchanges: [], missed: [] } }),
   decisions: () => [],
   stop: () => ({}),
 }

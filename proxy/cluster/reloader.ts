@@ -9,6 +9,7 @@ import { recordReload } from '../observability/metrics.ts'
 import { findFailingTests } from '../rehearsal/route-tests.ts'
 import { keptSettings, withKept } from './kept-settings.ts'
 import type { Activated } from './messages.ts'
+import type { ReloadEvent } from './reload-history.ts'
 
 /** A configuration, and the text that other processes read it from. */
 export interface Revision {
@@ -37,6 +38,8 @@ export interface ReloaderSettings {
   readonly first: Revision
   readonly env: NodeJS.ProcessEnv
   readonly log: Logger
+  /** What became of each. */
+  happened(event: ReloadEvent): void
   /** Puts it in force, everywhere or nowhere. `commit` is called when nothing can stop it any more. */
   apply(
     next: Revision,
@@ -44,7 +47,7 @@ export interface ReloaderSettings {
   ): Promise<{ readonly problems: readonly ConfigProblem[] } | Activated>
 }
 
-export function createReloader({ first, env, log, apply }: ReloaderSettings): Reloader {
+export function createReloader({ first, env, log, happened, apply }: ReloaderSettings): Reloader {
   const kept = keptSettings(first.config)
   const { file } = first.config
   let running = first
@@ -62,6 +65,7 @@ export function createReloader({ first, env, log, apply }: ReloaderSettings): Re
     for (const warning of loaded.warnings) log.warn(formatProblem(warning))
     const { config, needRestart } = withKept(loaded.config, kept)
     const next = { config, text: loaded.text }
+    const before = running.text
     const failing = await testsAgainst(config, env)
     if (failing.length > 0) return refuse(failing)
     const answer = await apply(next, () => {
@@ -70,6 +74,13 @@ export function createReloader({ first, env, log, apply }: ReloaderSettings): Re
     })
     if ('problems' in answer) return refuse(answer.problems)
     recordReload('success', config.sha256)
+    happened({
+      outcome: 'taken up',
+      before,
+      after: next.text,
+      needRestart,
+      endedTunnels: answer.endedTunnels,
+    })
     log.info(`${file} is taken up`, { routes: config.routes.length, endedTunnels: answer.endedTunnels })
     for (const { route, reason } of answer.closedRoutes) log.error(`route ${route} is closed`, { reason })
     if (needRestart.length > 0)
@@ -84,6 +95,7 @@ export function createReloader({ first, env, log, apply }: ReloaderSettings): Re
     if (refused.length > 0) {
       refused = []
       recordReload('success', running.config.sha256)
+      happened({ outcome: 'taken back' })
       log.info(`${file} is again what runs`)
     }
     return { outcome: 'unchanged' }
@@ -92,6 +104,7 @@ export function createReloader({ first, env, log, apply }: ReloaderSettings): Re
   function refuse(problems: readonly ConfigProblem[]): Reloaded {
     refused = problems
     recordReload('failure')
+    happened({ outcome: 'refused', problems })
     log.error(`${file} has mistakes and is not taken up; what ran before goes on`, {
       mistakes: problems.length,
     })

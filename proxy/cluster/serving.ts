@@ -4,6 +4,7 @@ import type { TargetUse } from '../admin/upstream-report.ts'
 import type { LoadedConfig } from '../config/loaded.ts'
 import { createGatehouse, type Gatehouse } from '../gatehouse.ts'
 import { openAccessLogs } from '../observability/access-log.ts'
+import { createFollowedExchanges, type FollowedExchanges } from '../observability/followed-exchanges.ts'
 import { forgetRoutes, setMetricSources } from '../observability/metrics.ts'
 import { createRecentDecisions, type RecentDecisions } from '../observability/recent-decisions.ts'
 import { openTraceLog } from '../observability/tracing/trace-log.ts'
@@ -49,6 +50,8 @@ export interface Serving {
   targets(): TargetUse[]
   /** What was decided about clients a while ago. */
   readonly recent: RecentDecisions
+  /** Exchanges as they end, for those who follow. */
+  readonly followed: FollowedExchanges
   /**
    * Takes nothing new, lets requests end, and then ends what would never end by itself. Called again, it may take
    * less time than was said before.
@@ -66,12 +69,13 @@ export async function startServing(settings: ServingSettings): Promise<Serving> 
   const { config, env, limits, ticketKeys, targets, onTrouble } = settings
   const parts: Parts = { ...openLogs(config, env), certificates: undefined }
   const recent = createRecentDecisions()
+  const followed = createFollowedExchanges()
   const clientErrors = createClientErrors(onTrouble)
   const gatehouse = createGatehouse(config, {
     env,
     limits,
     targets,
-    observer: observeExchanges(() => parts, recent),
+    observer: observeExchanges(() => parts, recent, followed),
     onBackgroundError: onTrouble,
   })
   const close = async (): Promise<void> =>
@@ -133,6 +137,7 @@ export async function startServing(settings: ServingSettings): Promise<Serving> 
       routes: () => gatehouse.state.table.routes.map((route) => summariseRoute(route)),
       targets: () => usedTargets(gatehouse),
       recent,
+      followed,
       stop(patience) {
         requestsUntil = Math.min(requestsUntil, Date.now() + patience.requests)
         tunnelsUntil = Math.min(tunnelsUntil, Date.now() + patience.tunnels)

@@ -4,7 +4,7 @@ import type { ConfigProblem, LoadedConfig } from '../config/loaded.ts'
 import { formatProblem } from '../config/problem.ts'
 import { BuildError } from '../gatehouse.ts'
 import { logger } from '../observability/logger.ts'
-import { metricsJson, startProcessMetrics } from '../observability/metrics.ts'
+import { metricsJson, routeTotals, startProcessMetrics } from '../observability/metrics.ts'
 import { memoryLimits } from '../request/policies/rate-limit.ts'
 import { readTicketKeys } from '../tls/ticket-keys.ts'
 import { createDirectory } from '../upstreams/leases/directory.ts'
@@ -69,6 +69,10 @@ const answers: Answers = {
   tunnels: () => (serving === undefined ? {} : openTunnels(serving.gatehouse)),
   decisions: ({ client, most }) =>
     (client === undefined ? serving?.recent.latest(most) : serving?.recent.about(client)) ?? [],
+  watch: ({ filters }) => ({
+    routes: routeTotals(),
+    followed: serving?.followed.take(filters) ?? { exchanges: [], missed: [] },
+  }),
   async stop(allowed) {
     await serving?.stop(allowed)
     // The answer goes out first.

@@ -1,6 +1,7 @@
 import type { RouteSummary } from '../admin/route-summary.ts'
 import type { TargetUse } from '../admin/upstream-report.ts'
 import type { ConfigProblem } from '../config/loaded.ts'
+import type { ExchangeFilter } from '../observability/exchange-filter.ts'
 import type { Logger } from '../observability/logger.ts'
 import { type MetricsJson, recordWorkerEnd } from '../observability/metrics.ts'
 import type { RecentDecision } from '../observability/recent-decisions.ts'
@@ -11,7 +12,7 @@ import { createEndedCounts } from './ended-counts.ts'
 import { forkWorker } from './fork.ts'
 import { createMember, type Member } from './member.ts'
 import { type WorkerLimits, watchMembers } from './member-watch.ts'
-import type { Activated, ClosedRoute, Ports, Questions, StartOrder } from './messages.ts'
+import type { Activated, ClosedRoute, Ports, Questions, StartOrder, Watched } from './messages.ts'
 import { createRestartPace } from './restart-pace.ts'
 import { createRota, type Replaced } from './rota.ts'
 
@@ -64,6 +65,8 @@ export interface Workers {
   tunnels(): Promise<Readonly<Record<string, number>>>
   /** What all of them decided a while ago about one client, or about all: the newest first. */
   decisions(client: string | undefined, most: number): Promise<readonly RecentDecision[]>
+  /** What each of them has counted, and what has ended of what fits a filter. One that does not answer is left out. */
+  watch(filters: readonly ExchangeFilter[]): Promise<(Watched & { readonly pid: number | undefined })[]>
   list(): WorkerReport[]
   /** How many there shall be. */
   readonly wanted: number
@@ -267,6 +270,17 @@ export function createWorkers(settings: WorkersSettings): Workers {
         .flat()
         .sort((a, b) => b.at - a.at)
         .slice(0, most)
+    },
+    async watch(filters) {
+      const answers = await Promise.all(
+        withTable().map(({ pid, ask }) =>
+          ask('watch', { filters }, questionLimit).then(
+            (watched) => [{ ...watched, pid }],
+            () => [],
+          ),
+        ),
+      )
+      return answers.flat()
     },
     tellTargets(news) {
       for (const member of members) member.tellTargets(news)

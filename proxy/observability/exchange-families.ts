@@ -1,5 +1,6 @@
 import {
   addCounts,
+  bucketLimits,
   type Cell,
   type Counts,
   durationLimits,
@@ -50,14 +51,17 @@ export function* histogramSamples(name: string, sums: Iterable<Sum>): Iterable<S
   for (const { labels, counts } of sums) {
     if (labels.protocol !== 'http') continue
     let below = 0
-    for (const [i, limit] of [...durationLimits, '+Inf'].entries()) {
+    for (const [i, limit] of [...bucketLimits, '+Inf'].entries()) {
       below += counts.buckets[i] ?? 0
+      if (!shown.has(limit)) continue
       yield { metricName: `${name}_bucket`, labels: { le: limit, ...labels }, value: below }
     }
     yield { metricName: `${name}_sum`, labels, value: counts.seconds }
     yield { metricName: `${name}_count`, labels, value: below }
   }
 }
+
+const shown: ReadonlySet<number | string> = new Set([...durationLimits, '+Inf'])
 
 function common({ code, method, protocol }: Cell): { code: number; method: string; protocol: string } {
   return { code, method, protocol }

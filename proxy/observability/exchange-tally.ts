@@ -42,8 +42,17 @@ export interface Counts {
 const noRoute = '_other'
 export const noService = '_none'
 
-/** Upper limits of the buckets in seconds; 0.1, 0.3, 1.2 and 5 are those of the usual Apdex dashboards. */
+/** Upper limits of the buckets of the metrics, in seconds; 0.1, 0.3, 1.2 and 5 are those of the usual Apdex dashboards. */
 export const durationLimits = [0.005, 0.01, 0.025, 0.05, 0.1, 0.3, 0.5, 1.2, 2.5, 5, 10] as const
+
+/**
+ * Upper limits of the buckets that are counted, in seconds: those of the metrics, and finer ones between, so that a median
+ * of one millisecond does not read as somewhere below five.
+ */
+export const bucketLimits = [
+  0.0005, 0.001, 0.0015, 0.002, 0.003, 0.004, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.035, 0.05, 0.075, 0.1,
+  0.15, 0.2, 0.3, 0.4, 0.5, 0.8, 1.2, 1.8, 2.5, 3.5, 5, 7.5, 10,
+] as const
 
 export function createExchangeTally(): ExchangeTally {
   const nodes = new Map<string, Node>()
@@ -175,7 +184,7 @@ function wasRelayed({ attempts, decision, errorCode }: ExchangeRecord): boolean 
 
 function bucketOf(seconds: number): number {
   let bucket = 0
-  while (bucket < durationLimits.length && seconds > (durationLimits[bucket] as number)) bucket++
+  while (bucket < bucketLimits.length && seconds > (bucketLimits[bucket] as number)) bucket++
   return bucket
 }
 
@@ -185,7 +194,7 @@ export function emptyCounts(): Counts {
     received: 0,
     sent: 0,
     seconds: 0,
-    buckets: new Array(durationLimits.length + 1).fill(0),
+    buckets: new Array(bucketLimits.length + 1).fill(0),
   }
 }
 

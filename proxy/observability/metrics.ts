@@ -4,6 +4,7 @@ import { createCounters } from './counters.ts'
 import { type Family, histogramSamples, type Sample, type Sum, sumUp } from './exchange-families.ts'
 import type { ExchangeRecord } from './exchange-record.ts'
 import { createExchangeTally } from './exchange-tally.ts'
+import { type RouteTotals, totalsByRoute } from './route-totals.ts'
 
 /**
  * Every metric, declared once, with the name `gatehouse_…`. A label is a name of the configuration or a word of
@@ -176,6 +177,38 @@ export async function metricsJson(): Promise<MetricsJson> {
   }))
 }
 
+/** What this process has counted of each route: for who looks every second, and wants no more than that. */
+export function routeTotals(): RouteTotals[] {
+  return totalsByRoute(exchanges.cells())
+}
+
+/** What policies said since the start, all processes together. */
+export function policyCounts(all: readonly MetricsJson[]): PolicyCount[] {
+  const counts = new Map<string, { -readonly [Key in keyof PolicyCount]: PolicyCount[Key] }>()
+  for (const metric of all.flat()) {
+    if (metric.name !== policyDecisions) continue
+    for (const { labels, value } of metric.values) {
+      const [route, policy] = [String(labels.router), String(labels.policy)]
+      const key = `${route}\n${policy}`
+      const count = counts.get(key) ?? { route, policy, allowed: 0, denied: 0, wouldDeny: 0 }
+      if (labels.decision === 'allow') count.allowed += value
+      else if (labels.decision === 'deny') count.denied += value
+      else count.wouldDeny += value
+      counts.set(key, count)
+    }
+  }
+  return [...counts.values()]
+}
+
+export interface PolicyCount {
+  readonly route: string
+  readonly policy: string
+  readonly allowed: number
+  readonly denied: number
+  /** In observe mode: what it would have refused. */
+  readonly wouldDeny: number
+}
+
 /** The text for Prometheus: all processes together. */
 export async function renderMetrics(all: readonly MetricsJson[]): Promise<string> {
   return AggregatorRegistry.aggregate([...all]).metrics()
@@ -197,6 +230,7 @@ export const metricsContentType: string = Registry.PROMETHEUS_CONTENT_TYPE
 const registry = new Registry()
 const exchanges = createExchangeTally()
 const decisions = createCounters('router', 'policy', 'decision', 'reason')
+const policyDecisions = 'gatehouse_policy_decisions_total'
 const retries = createCounters('service')
 const clientErrors = createCounters('entrypoint', 'code')
 const overloads = createCounters('reason')
@@ -299,7 +333,7 @@ gauge(
 counter('gatehouse_overload_refusals_total', 'Exchanges refused because there was too much.', () =>
   overloads.samples(),
 )
-counter('gatehouse_policy_decisions_total', 'Answers of policies.', () => decisions.samples())
+counter(policyDecisions, 'Answers of policies.', () => decisions.samples())
 counter('gatehouse_client_errors_total', 'What a parser refused before there was a request.', () =>
   clientErrors.samples(),
 )

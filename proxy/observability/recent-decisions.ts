@@ -92,6 +92,11 @@ export function createRecentDecisions(mostClients = 2_000): RecentDecisions {
   }
 }
 
+/** What was decided about one request that has just ended. */
+export function decisionOf(record: ExchangeRecord): RecentDecision {
+  return shown(keptFrom(record))
+}
+
 // --- internal ---
 
 const mostOfOne = 8
