@@ -12,7 +12,7 @@ import { runInSandbox } from './sandbox.ts'
  */
 
 /** Documents whose commands change a machine or need a cluster, a kernel or an hour. */
-const ofMachines = /^(?:deploy\/|docs\/(?:runbook|gameday|firewall|dashboard)\.md$)/
+const ofMachines = /^(?:deploy\/|docs\/(?:runbook|gameday|firewall)\.md$)/
 
 /** Commands of the other documents that do not run here, and why. */
 const notHere: readonly [RegExp, string][] = [
