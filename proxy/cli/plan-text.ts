@@ -60,7 +60,7 @@ function tunnels({ endedTunnels }: Plan): string[] {
   )
 }
 
-function requests({ requests, since, unread, assumed, changes }: Replay, style: Style): string[] {
+function requests({ requests, since, unread, assumed, limited, changes }: Replay, style: Style): string[] {
   const number = (value: number): string => value.toLocaleString('en')
   if (requests === 0) return ['', 'There are no requests in the access log to try it on.']
   const changed = changes.reduce((sum, { count }) => sum + count, 0)
@@ -85,6 +85,9 @@ function requests({ requests, since, unread, assumed, changes }: Replay, style: 
       `${number(assumed)} requests brought credentials, which the log does not keep: they are taken to be good, or bad, as they were.`,
     )
   if (unread > 0) lines.push(`${number(unread)} lines were no exchange and are left out.`)
-  lines.push('Rate limits and quotas are not replayed.')
+  if (limited > 0)
+    lines.push(
+      `${number(limited)} requests are on routes with a rate limit, which is not replayed: what counts is all that came before, and the log may lack some of it.`,
+    )
   return lines
 }

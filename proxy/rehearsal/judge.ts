@@ -26,6 +26,8 @@ export interface Judge {
   judge(logged: LoggedExchange): Promise<Judgement>
   /** How many were judged as their log says because their credentials are not in it. */
   readonly assumed: number
+  /** How many came to a route with a rate limit, which is not asked: it depends on all that came before. */
+  readonly limited: number
 }
 
 /**
@@ -36,6 +38,7 @@ export function createJudge({ state, config }: Gatehouse): Judge {
   const listeners = new Map(listenersOf(config).map((listener) => [listener.name, listener]))
   let current: LoggedExchange
   let assumed = 0
+  let limited = 0
   const policies = new Map<Route, readonly Policy[]>()
 
   const assuming = (policy: Policy): Policy => ({
@@ -70,6 +73,7 @@ export function createJudge({ state, config }: Gatehouse): Judge {
     }
     const { route } = found
     facts.params = found.params
+    if (route.policies.some(({ name }) => name === 'rateLimit')) limited++
     const asked = askPolicies(policiesOf(route), facts)
     const decision = asked instanceof Promise ? await asked : asked
     if (decision.outcome === 'deny') {
@@ -90,6 +94,9 @@ export function createJudge({ state, config }: Gatehouse): Judge {
   return {
     get assumed() {
       return assumed
+    },
+    get limited() {
+      return limited
     },
     async judge(logged) {
       current = logged

@@ -13,6 +13,8 @@ export interface Replay {
   readonly unread: number
   /** Requests whose credentials the log hides, and which are taken to be judged by them as they were. */
   readonly assumed: number
+  /** Requests whose route, in the new table, has a rate limit: it is not replayed, because the log may lack what came before. */
+  readonly limited: number
   /** The largest first. */
   readonly changes: readonly ReplayChange[]
 }
@@ -70,6 +72,7 @@ export async function replay(
     since: since === undefined ? undefined : since * 1000,
     unread,
     assumed: judgeAfter.assumed,
+    limited: judgeAfter.limited,
     changes: [...groups.values()].map(describe).sort((a, b) => b.count - a.count),
   }
 }

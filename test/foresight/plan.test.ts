@@ -57,6 +57,20 @@ describe('gatehouse plan', () => {
     assert.match(stdout, /None of the last 1 requests .* changes\./)
   })
 
+  test('requests on a route with a rate limit are counted, because a limit is not replayed', async (t) => {
+    const scene = await startScene(t)
+    for (let i = 0; i < 3; i++) await request(`${scene.plain}/inside/${i}`)
+    await request(`${scene.secure}/elsewhere`)
+    await scene.logged(4)
+    await writeFile(
+      join(scene.folder, 'new.yaml'),
+      scene.withPolicies('{ rateLimit: { limit: 1, per: 1m } }'),
+    )
+    const { stdout } = await runCli(['plan', 'new.yaml'], { cwd: scene.folder })
+    assert.match(stdout, /^3 requests are on routes with a rate limit, which is not replayed/m)
+    assert.match(stdout, /None of the last 4 requests/)
+  })
+
   test('whoever brought credentials is judged by them as before, whoever brought none is refused', async (t) => {
     const scene = await startScene(t)
     await request(`${scene.plain}/inside`, { headers: { authorization: 'Basic c2VjcmV0OnNlY3JldA==' } })
