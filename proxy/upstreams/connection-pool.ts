@@ -169,7 +169,10 @@ export function openPool(
 interface Waiter {
   readonly request: UpstreamRequest
   readonly handler: ResponseHandler
-  /** By `performance.now()`: a clock that is set must not end what is under way. Reaching a target may take no longer in line than on the way. */
+  /**
+   * By `performance.now()`, since a clock that is set must not end what is under way. Reaching a target may take no
+   * longer in line than on the way.
+   */
   readonly until: number
 }
 

@@ -83,7 +83,7 @@ function countIn(memory: MemoryStore, windowMs: number, most: number): CountStor
       // A clock that was set back would make the window longer by as much.
       const before = memory.current.get(key) ?? memory.previous.get(key)
       if (before !== undefined && before.resetTime.getTime() - Date.now() > windowMs + clockDrift)
-        memory.resetKey(key)
+        void memory.resetKey(key)
       void memory.increment(key)
       const { totalHits, resetTime } = memory.current.get(key) as Count
       return { totalHits, resetTime }
