@@ -18,7 +18,7 @@ TESTS ?= 'proxy/**/*.test.ts' 'services/**/*.test.ts' 'test/**/*.test.ts'
 TEST_TIMEOUT ?= 60000
 
 .DEFAULT_GOAL := help
-.PHONY: help install build run dev test check bench dashboard-picture desktop desktop-figures differential conformance fuzz agree soak chaos alerts gameday registry scale docs clean
+.PHONY: help install build run dev test check bench dashboard-picture desktop desktop-figures differential conformance fuzz agree soak chaos alerts gameday registry scale deploy-systemd compose-up compose-down docs clean
 
 help: ## Lists these targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -114,6 +114,16 @@ registry: $(INSTALLED) ## Measures what 10,000 leases cost one proxy. LEASES and
 
 scale: $(INSTALLED) ## Works out the traffic of leases and limits for fleets of 3, 30 and 300 proxies.
 	@exec node test/scale/simulate.ts
+
+deploy-systemd: $(BUILT) $(PAGES) ## Installs into a Debian with systemd, in a container, and measures reload, upgrade, watchdog. Takes root and Docker.
+	@deploy/compose/local/build systemd
+	@exec node test/deploy/systemd.ts
+
+compose-up: ## Starts everything in containers. deploy/compose/up --help says more.
+	@deploy/compose/up
+
+compose-down: ## Ends what compose-up started; data stays.
+	@deploy/compose/down
 
 docs: $(INSTALLED) ## Writes docs/reference.md from the schema, the errors, the metrics and the commands.
 	@node test/check/reference.ts

@@ -50,13 +50,10 @@ test('a manifest without what its kind requires is found', async () => {
 test('no manifest has a field that its kind does not know, however deep', () => {
   const good = manifests.map(({ manifest }) => manifest)
   assert.deepEqual(unknownFields(good), [])
-  const typo = structuredClone(good.find(({ kind }) => kind === 'Deployment')) as unknown as Record<
-    string,
-    never
-  >
-  const [container] = typo.spec.template.spec.containers as Record<string, unknown>[]
-  Object.assign(container as object, { readinesProbe: {} })
-  assert.match(unknownFields([typo as unknown as Manifest]).join(), /readinesProbe.* does not exist/)
+  const typo = structuredClone(good.find(({ kind }) => kind === 'Deployment')) as Manifest
+  const { template } = (typo as unknown as { spec: { template: { spec: Pod } } }).spec
+  Object.assign(template.spec.containers[0] as object, { readinesProbe: {} })
+  assert.match(unknownFields([typo]).join(), /readinesProbe.* does not exist/)
 })
 
 test('every pod keeps to the restricted profile, has limits, and answers probes', () => {

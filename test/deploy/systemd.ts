@@ -14,7 +14,7 @@ import { eventually } from '../harness/eventually.ts'
  */
 
 const project = join(import.meta.dirname, '../..')
-const base = process.env.BASE ?? 'gatehouse-systemd-base'
+const base = process.env.BASE ?? 'gatehouse-local-systemd'
 const name = `gatehouse-systemd-${process.pid}`
 const rows: [what: string, figure: string][] = []
 
@@ -126,6 +126,7 @@ async function measure(): Promise<void> {
   )
   const isOld = async () =>
     (await inside('curl -sk https://localhost/open/nothing-is-here')).includes('The build of before')
+  const wasOld = await isOld()
   show(
     '`install` of another build under load',
     await underLoad(url, () => inside('/src/deploy/systemd/install >/tmp/upgrade.log 2>&1')),

@@ -10,5 +10,7 @@ RUN groupadd --gid 999 postgres && useradd --uid 999 --gid 999 --home-dir /var/l
  && ln -s /usr/lib/postgresql/*/bin/* /usr/local/bin/ \
  && rm -rf /var/lib/postgresql && mkdir -p /var/lib/postgresql/data /data /prometheus \
  && chown 999:999 /var/lib/postgresql/data /data && chown 65534:65534 /prometheus
+# A tmpfs takes over the rights of the folder that it covers.
+RUN mkdir -p /run/postgresql && chmod 3777 /run/postgresql
 COPY postgres-entrypoint /usr/local/bin/
 CMD ["postgres-entrypoint"]
