@@ -16,7 +16,7 @@ process.stdin.resume().on('end', () => {
 
 function ask(agent: Agent): Promise<string> {
   return new Promise((resolve) => {
-    request(url, { agent, timeout: 30_000, rejectUnauthorized: false }, (response) => {
+    request(url, { agent, timeout: 30_000, rejectUnauthorized: false, family: 4 }, (response) => {
       response.resume().on('end', () => resolve(String(response.statusCode)))
       response.on('error', (error: NodeJS.ErrnoException) => resolve(`cut: ${error.code}`))
     })
