@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { metricsJson } from '../../proxy/observability/metrics.ts'
-import { pathOf } from '../harness/parts.ts'
+import { needs, pathOf } from '../harness/parts.ts'
 import { readDashboardQueries } from './dashboards.ts'
 import { faults } from './faults/index.ts'
 import { type Rule, readRules, shipped } from './prometheus.ts'
@@ -66,14 +66,12 @@ test('every metric that rules and dashboards name is one of the proxy, Traefikâ€
     }
 })
 
-const hasPromtool = existsSync(pathOf('promtool'))
 for (const args of [
   ['check', 'config', 'prometheus.yml'],
   ['check', 'rules', 'alerts.yml'],
   ['test', 'rules', 'alerts.test.yml'],
 ]) {
-  const skip = hasPromtool ? false : 'there is no promtool (Debian package prometheus)'
-  test(`promtool ${args.join(' ')} finds nothing to complain of`, { skip }, () => {
+  test(`promtool ${args.join(' ')} finds nothing to complain of`, needs('promtool'), () => {
     const { status, stdout, stderr } = spawnSync(pathOf('promtool'), args, {
       cwd: fileURLToPath(shipped),
       encoding: 'utf8',

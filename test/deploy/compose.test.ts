@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -8,6 +8,7 @@ import { promisify } from 'node:util'
 import { parse } from 'yaml'
 import { services } from '../../services/roster.ts'
 import { runCli } from '../harness/cli.ts'
+import { needs, pathOf } from '../harness/parts.ts'
 import { tempFolder } from '../harness/temp-folder.ts'
 
 /** The compose file, and what `deploy/compose/up` makes before it starts it. */
@@ -86,13 +87,8 @@ test('a secret is made once, for its owner alone, and long enough', async (t) =>
   assert.equal(await readFile(join(scene, 'one.password'), 'utf8'), password)
 })
 
-const compose = ['/usr/bin/docker-compose'].find((path) => existsSync(path))
-
-test('docker-compose finds nothing wrong', {
-  skip: compose === undefined && 'needs docker-compose',
-  timeout: 60_000,
-}, async () => {
-  await run(compose as string, ['--file', join(folder, 'docker-compose.yml'), 'config', '--quiet'])
+test('docker-compose finds nothing wrong', { ...needs('compose'), timeout: 60_000 }, async () => {
+  await run(pathOf('compose'), ['--file', join(folder, 'docker-compose.yml'), 'config', '--quiet'])
 })
 
 interface Compose {

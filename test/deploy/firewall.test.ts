@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
@@ -14,11 +13,8 @@ import { projectFolder } from '../system/shipped.ts'
 
 const machine = '203.0.113.1'
 const ports = [80, 443, 8000, 22, 9901, 5432]
-const { skip } = needs('netns')
 
-test('the firewall opens what its page says, to whom it says', {
-  skip: skip || (existsSync(pathOf('nft')) ? false : 'there is no nft (Debian package nftables)'),
-}, async (t) => {
+test('the firewall opens what its page says, to whom it says', needs('netns', 'nft'), async (t) => {
   // The machine is in the namespace, and this process is somebody outside.
   const network = makeNetwork(t, [machine])
   const folder = await tempFolder(t)

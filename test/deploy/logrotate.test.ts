@@ -7,17 +7,15 @@ import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { gunzipSync } from 'node:zlib'
 import { eventually } from '../harness/eventually.ts'
-import { pathOf } from '../harness/parts.ts'
+import { needs, pathOf } from '../harness/parts.ts'
 import { request } from '../harness/request.ts'
 import { tempFolder } from '../harness/temp-folder.ts'
 import { startUpstream } from '../harness/upstream.ts'
 import { startServing } from '../system/command.ts'
 import { projectFolder } from '../system/shipped.ts'
 
-const skip = existsSync(pathOf('logrotate')) ? false : 'there is no logrotate (Debian package logrotate)'
-
 test('logrotate under load loses no line: three rotations, two workers, no signal', {
-  skip,
+  ...needs('logrotate'),
   timeout: 120_000,
 }, async (t) => {
   const folder = await tempFolder(t)
