@@ -7,7 +7,7 @@ import { request } from '../harness/request.ts'
 export interface Sample {
   /** Seconds since the start. */
   readonly at: number
-  /** Bytes in memory, shared pages divided among those that share them. */
+  /** Bytes in memory that are in no file: those are shared with whatever else runs on this Node. */
   readonly memory: number
   /**
    * The same when all garbage had last been collected. V8 lets garbage lie that has grown old for as long as there is
@@ -57,7 +57,7 @@ export function createSampler({ pid, admin }: { pid: number; admin: string }): S
       metrics = (await request(`${admin}/metrics`, { timeout: 30_000 })).text
       const now = { at: performance.now(), cpu: cpuTimeOf(pid) }
       const open = treeOf(pid).flatMap(openFiles)
-      const memory = memoryOf(pid).pss
+      const memory = memoryOf(pid).anonymous
       const sample: Sample = {
         at: (now.at - began) / 1000,
         memory,
@@ -79,7 +79,7 @@ export function createSampler({ pid, admin }: { pid: number; admin: string }): S
       for (const each of treeOf(pid)) process.kill(each, 'SIGPWR')
       // It takes a tenth of a second, and V8 gives pages back behind it.
       await sleep(1000)
-      collected = memoryOf(pid).pss
+      collected = memoryOf(pid).anonymous
     },
   }
 }

@@ -33,7 +33,7 @@ export interface Evidence {
  * hour. What a few connections more or less make of a small number is not growth.
  */
 const bounds: Readonly<Record<Figure, { share: number; absolute: number }>> = {
-  memory: { share: 0.3, absolute: 24 * 1024 ** 2 },
+  memory: { share: 0.2, absolute: 24 * 1024 ** 2 },
   collected: { share: 0.1, absolute: 24 * 1024 ** 2 },
   heap: { share: 0.1, absolute: 8 * 1024 ** 2 },
   descriptors: { share: 0.1, absolute: 15 },

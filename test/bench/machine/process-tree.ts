@@ -33,6 +33,8 @@ export interface Memory {
   readonly rss: number
   /** Bytes in memory, each shared page divided among those that share it. */
   readonly pss: number
+  /** The part of it that is in no file. */
+  readonly anonymous: number
 }
 
 /** Memory of a process and its descendants, in bytes. */
@@ -41,6 +43,7 @@ export function memoryOf(pid: number): Memory {
   return {
     rss: sum(maps.map((map) => kilobytes(map, 'Rss'))),
     pss: sum(maps.map((map) => kilobytes(map, 'Pss'))),
+    anonymous: sum(maps.map((map) => kilobytes(map, 'Pss_Anon'))),
   }
 }
 
