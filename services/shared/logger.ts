@@ -42,8 +42,9 @@ export function createLogger({ service, stream = process.stderr, ...options }: L
     transports: [new winston.transports.Stream({ stream })],
     exitOnError: false,
   })
+  // The request comes last: fail2ban finds an address by what stands in front of it.
   const say = (level: string) => (message: string, fields?: Fields) =>
-    void engine.log({ level, message, fields: { ...servedRequest(), ...fields } })
+    void engine.log({ level, message, fields: { ...fields, ...servedRequest() } })
   return { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') }
 }
 

@@ -26,6 +26,8 @@ export function signInRoutes({ users, sessions, lifetime, log }: SignInSettings)
     windowMs: 15 * 60_000,
     limit: 20,
     skipSuccessfulRequests: true,
+    // A database that is away makes nobody's password wrong, nor does having been put off.
+    requestWasSuccessful: (_request, { statusCode }) => statusCode !== 401,
     standardHeaders: false,
     legacyHeaders: false,
     // The proxy sends `Forwarded` as well as `X-Forwarded-For`, which is the one that is read.

@@ -115,6 +115,17 @@ describe('wrong tries', () => {
     for (let i = 0; i < 12; i++) assert.equal((await tryLogin('admin', scene.password, from)).status, 200)
   })
 
+  test('are not what many right ones at once are, from an office behind one address', several, async () => {
+    const from = newAddress()
+    const tries = Array.from({ length: 20 }, () => tryLogin('admin', scene.password, from))
+    const statuses = new Set((await Promise.all(tries)).map(({ status }) => status))
+    assert.ok(
+      statuses.has(200) && [...statuses].every((status) => status === 200 || status === 429),
+      [...statuses].join(),
+    )
+    await eventually(async () => (await tryLogin('admin', scene.password, from)).status === 200)
+  })
+
   test('are one line of the log each, with the real address, and no password', async () => {
     const from = newAddress()
     const name = 'x","address":"192.0.2.1\n{"address":"192.0.2.2"'
