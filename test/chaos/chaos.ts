@@ -16,7 +16,8 @@ export interface ChaosSettings {
   readonly duration: number
   /** Requests per second. */
   readonly rate: number
-  /** Without it one proxy of one worker has nobody to share with. */
+  /** Of two workers each if they share through Redis. Without it one of one worker has nobody to share with. */
+  readonly proxies: number
   readonly redis: boolean
   readonly targets: number
   say(line: string): void
@@ -49,7 +50,7 @@ export async function runChaos(t: Teardown, settings: ChaosSettings): Promise<Ch
   const redis = await startRedis(t)
   const fleet = await startFleet(t, {
     redis: settings.redis ? `{ address: "${redis.address}" }` : undefined,
-    proxies: settings.redis ? 3 : 1,
+    proxies: settings.proxies,
     workers: settings.redis ? 2 : 1,
     upstreams: `\n${pools.map((name) => `  ${name}: { leased: true }`).join('\n')}`,
     routes: `\n${pools.map((name) => `  - { name: ${name}, match: { path: /${name} }, to: ${name} }`).join('\n')}

@@ -9,7 +9,15 @@ const minutes = Number(process.env.MINUTES) || 5
 const rate = Number(process.env.RATE) || 200
 console.log(`Seed ${seed}, for ${minutes} minutes, ${rate} requests per second`)
 const outcome = await withTeardown((t) =>
-  runChaos(t, { seed, rate, duration: minutes * 60_000, redis: true, targets: 200, say: console.log }),
+  runChaos(t, {
+    seed,
+    rate,
+    duration: minutes * 60_000,
+    proxies: 3,
+    redis: true,
+    targets: 200,
+    say: console.log,
+  }),
 )
 const { requests, faults, excused, lost, probes, converged } = outcome
 const whole = probes.filter(({ undisturbed }) => undisturbed).map(({ passed }) => passed)
