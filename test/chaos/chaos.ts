@@ -82,6 +82,8 @@ export async function runChaos(t: Teardown, settings: ChaosSettings): Promise<Ch
     isUp: (at) => !downtimes.touched(`proxy ${at}`, performance.now(), performance.now()),
     done: (each) => asked.push(each),
   })
+  // Whatever throws below, or the load would go on for ever and this process with it.
+  onEnd(t, stop)
   const random = createRandom(settings.seed)
   const broken: Promise<void>[] = []
   const probes: Promise<Probe>[] = []

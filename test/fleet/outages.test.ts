@@ -87,7 +87,8 @@ suite('a fleet whose Redis', { concurrency: false }, () => {
     assert.equal(await passedBy(fleet, 'one', 60), 60)
     await redis.cli('FLUSHALL')
     const more = await passedBy(fleet, 'one', 100)
-    assert.ok(more >= 40 && more <= 42, `${60 + more} of 100 passed`)
+    // Each of the four workers may learn of it one request late.
+    assert.ok(more >= 40 && more <= 44, `${60 + more} of 100 passed`)
   })
 
   test('comes back with leases that have ended forgets them again', withRedis, async (t) => {
