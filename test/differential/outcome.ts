@@ -56,7 +56,9 @@ export async function askNext(port: number, arrived: readonly Arrived[]): Promis
   const bytes = `GET ${probe} HTTP/1.1\r\nHost: localhost\r\n\r\n`
   const { text, statuses } = await rawRequest(port, bytes, { until: /answer \d+;/, idle: 3000 })
   if (statuses[0] !== 200) return `it got ${JSON.stringify(text.slice(0, 60))}`
-  const own = await eventually(() => arrived.find(({ target }) => target === probe)).catch(() => undefined)
+  const own = await eventually(() => arrived.find(({ target }) => target === probe), {
+    timeout: 5_000,
+  }).catch(() => undefined)
   return text.endsWith(`answer ${own?.number};`) ? undefined : 'it got the answer of another request'
 }
 

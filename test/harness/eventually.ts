@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
  */
 export async function eventually<T>(
   attempt: () => T | Promise<T>,
-  { timeout = 5000, every = 10 }: { timeout?: number; every?: number } = {},
+  { timeout = 15_000, every = 10 }: { timeout?: number; every?: number } = {},
 ): Promise<True<T>> {
   const end = performance.now() + timeout
   for (;;) {
