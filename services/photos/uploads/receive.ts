@@ -66,6 +66,7 @@ async function readForm(
   })
   const fields: Record<string, string> = {}
   let file: Promise<Pick<Received, 'type' | 'filename'>> | undefined
+  const stop = new AbortController()
   const tooMany = () => form.destroy(refusal(400, 'The form has more than one file, or too many fields.'))
   for (const event of ['filesLimit', 'fieldsLimit', 'partsLimit'] as const) form.on(event, tooMany)
   form.on('field', (name, value, nameCut, valueCut) => {
@@ -74,11 +75,21 @@ async function readForm(
   })
   form.on('file', (name, content, filename) => {
     if (name !== 'file') return form.destroy(refusal(400, 'The picture belongs into the field "file".'))
-    file = keep(content, path, settings).then((found) => ({ type: found, filename: nameFor(filename) }))
+    file = keep(content, path, settings, stop.signal).then((found) => ({
+      type: found,
+      filename: nameFor(filename),
+    }))
     // Whatever went wrong with the file ends the form, or it would wait for somebody to read on.
     file.catch((error) => form.destroy(error))
   })
-  await pipeline(request, form)
+  try {
+    await pipeline(request, form)
+  } catch (error) {
+    // The file may be about to be opened, and would come to be behind the back of whoever removes it.
+    stop.abort(error)
+    await file?.catch(() => {})
+    throw error
+  }
   if (file === undefined)
     throw refusal(400, 'There is no picture in the form; it belongs into the field "file".')
   return { path, ...(await file), fields }
@@ -88,6 +99,7 @@ async function keep(
   content: Readable & { truncated: boolean },
   path: string,
   { maxSize, allowed }: ReceiveSettings,
+  signal: AbortSignal,
 ): Promise<PictureType> {
   let found: PictureType | undefined
   let head = Buffer.alloc(0)
@@ -103,7 +115,13 @@ async function keep(
     flush: (done) => done(found === undefined ? (head.length === 0 ? empty() : wrongType(allowed)) : null),
   })
   content.on('limit', () => look.destroy(tooLarge(maxSize)))
-  await pipeline(content, look, createWriteStream(path, { flags: 'wx', mode: 0o600 }))
+  const output = createWriteStream(path, { flags: 'wx', mode: 0o600 })
+  const closed = new Promise<void>((resolve) => output.once('close', resolve))
+  try {
+    await pipeline(content, look, output, { signal })
+  } finally {
+    await closed
+  }
   if (content.truncated) throw tooLarge(maxSize)
   return found as unknown as PictureType
 }
