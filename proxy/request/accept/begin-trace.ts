@@ -14,7 +14,7 @@ export function beginTrace(
   rules: Pick<TracingConfig, 'continue' | 'sample'>,
   trustedProxies: readonly Network[],
 ): Trace {
-  const trusted = trustedProxies.length > 0 && inNetworks(peer, trustedProxies)
+  const trusted = inNetworks(peer, trustedProxies)
   const takenUp = rules.continue === 'everybody' || (trusted && rules.continue === 'trustedProxies')
   const given = takenUp ? readTraceContext(request.rawHeaders) : undefined
   const sampled = given !== undefined && trusted ? given.sampled : Math.random() < rules.sample

@@ -17,7 +17,7 @@ export function readFacts(incoming: Incoming, trustedProxies: readonly Network[]
   const overHttp2 = request.httpVersionMajor === 2
   const http10 = !overHttp2 && request.httpVersionMinor === 0
   refuseDoubtfulFields(headers, request.method ?? '', overHttp2, http10)
-  const trusted = isTrusted(incoming, trustedProxies)
+  const trusted = inNetworks(incoming.peer, trustedProxies)
   return {
     listener: listener.name,
     secure: trusted ? forwardedSecure(headers, listener.secure) : listener.secure,
@@ -40,15 +40,12 @@ export function readFacts(incoming: Incoming, trustedProxies: readonly Network[]
  * Who sent a request that could not be read. Programs that shut out addresses read the log: behind a trusted proxy that
  * must be its client, or one spoilt request after another has the proxy itself shut out, and everybody with it.
  */
-export function readClient(sent: Sent, trustedProxies: readonly Network[]): ClientAddress {
-  if (!isTrusted(sent, trustedProxies)) return sent.peer
-  return forwardedClient(new RawHeaderFields(sent.request.rawHeaders), sent.peer, trustedProxies)
-}
-
-type Sent = Pick<Incoming, 'request' | 'peer'>
-
-function isTrusted({ peer }: Sent, trustedProxies: readonly Network[]): boolean {
-  return trustedProxies.length > 0 && inNetworks(peer, trustedProxies)
+export function readClient(
+  { request, peer }: Pick<Incoming, 'request' | 'peer'>,
+  trustedProxies: readonly Network[],
+): ClientAddress {
+  if (!inNetworks(peer, trustedProxies)) return peer
+  return forwardedClient(new RawHeaderFields(request.rawHeaders), peer, trustedProxies)
 }
 
 const noParams = Object.freeze({})

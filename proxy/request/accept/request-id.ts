@@ -9,7 +9,7 @@ import type { Incoming } from './incoming.ts'
  * what the log says.
  */
 export function requestIdOf({ request, peer }: Incoming, trustedProxies: readonly Network[]): string {
-  if (trustedProxies.length === 0 || !inNetworks(peer, trustedProxies)) return randomUUID()
+  if (!inNetworks(peer, trustedProxies)) return randomUUID()
   const given = new RawHeaderFields(request.rawHeaders).get('x-request-id')
   return given !== undefined && /^[A-Za-z0-9._-]{8,64}$/.test(given) ? given : randomUUID()
 }
