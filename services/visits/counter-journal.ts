@@ -1,6 +1,7 @@
 import { copyFile, type FileHandle, mkdir, open, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from '../shared/logger.ts'
+import { syncFolder } from '../shared/sync-folder.ts'
 import { type Counter, countIsAway, remembered } from './counter.ts'
 import { lockFolder } from './folder-lock.ts'
 import { countLine, lineOf, readJournal } from './journal-lines.ts'
@@ -146,15 +147,5 @@ function forgetRequests(requests: Map<string, Remembered>): void {
   for (const [id, { known, at }] of requests) {
     if (known === undefined || (requests.size <= mostRequests && at > old)) return
     requests.delete(id)
-  }
-}
-
-/** A rename is on the disk when its folder is. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
   }
 }

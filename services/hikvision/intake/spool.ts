@@ -1,6 +1,7 @@
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from '../../shared/logger.ts'
+import { syncFolder } from '../../shared/sync-folder.ts'
 import { type FairQueue, fairQueue } from './fair-queue.ts'
 import { type Arrival, decodeRecord, encodeRecord, scanSegment } from './segment.ts'
 
@@ -277,7 +278,6 @@ async function begin(folder: string): Promise<Segment> {
   const path = join(folder, name)
   const handle = await open(path, 'wx+', 0o600)
   // The file's name, too, must survive a power cut.
-  const directory = await open(folder, 'r')
-  await directory.sync().finally(() => directory.close())
+  await syncFolder(folder)
   return { path, handle, end: 0, waiting: 0 }
 }
