@@ -1,13 +1,13 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import type { ChildProcess } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { runCli } from '../../harness/cli.ts'
 import { eventually } from '../../harness/eventually.ts'
 import { type Ask, type Reply, request } from '../../harness/request.ts'
-import { onEnd, type Teardown } from '../../harness/teardown.ts'
+import type { Teardown } from '../../harness/teardown.ts'
 import { startServing } from '../../system/command.ts'
 import { cloneShipped, projectFolder } from '../../system/shipped.ts'
+import { startServiceProcess } from '../service-process.ts'
 
 /** The Hikvision service as it runs: a process of its own behind the proxy with the shipped routes.yaml. */
 export interface Scene {
@@ -108,25 +108,6 @@ export async function startScene(t: Teardown, env: NodeJS.ProcessEnv = {}): Prom
 // --- Internal ---
 
 function startService(t: Teardown, cwd: string, env: NodeJS.ProcessEnv): Service {
-  const child = spawn(process.execPath, [join(projectFolder, 'services/hikvision/main.ts')], {
-    cwd,
-    env: { ...process.env, NODE_TEST_CONTEXT: undefined, ...env },
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
-  let written = ''
-  child.stderr.on('data', (chunk: Buffer) => {
-    written += chunk
-  })
-  const ended = once(child, 'close')
-  const stop = async (signal: NodeJS.Signals = 'SIGTERM') => {
-    if (child.exitCode === null && child.signalCode === null) child.kill(signal)
-    await ended
-    return child.exitCode
-  }
-  onEnd(t, async () => {
-    const deadline = setTimeout(() => child.kill('SIGKILL'), 15_000)
-    await stop()
-    clearTimeout(deadline)
-  })
-  return { child, stop, log: () => written }
+  const { child, stop, written } = startServiceProcess(t, 'hikvision', { cwd, env })
+  return { child, stop, log: written }
 }

@@ -1,14 +1,14 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import type { ChildProcess } from 'node:child_process'
 import { cp, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { runCli } from '../../harness/cli.ts'
 import { eventually } from '../../harness/eventually.ts'
 import { connectHttp2, type Http2Ask, type Http2Reply } from '../../harness/http2.ts'
 import { type Ask, type Reply, request } from '../../harness/request.ts'
-import { onEnd, type Teardown } from '../../harness/teardown.ts'
+import type { Teardown } from '../../harness/teardown.ts'
 import { startServing } from '../../system/command.ts'
 import { type Clone, cloneShipped, projectFolder } from '../../system/shipped.ts'
+import { type ServiceOptions, startServiceProcess } from '../service-process.ts'
 
 /** The photos service as it runs: a process of its own behind the proxy with the shipped routes.yaml. */
 export interface Scene {
@@ -49,7 +49,6 @@ export interface Service {
   stop(signal?: NodeJS.Signals): Promise<number | null>
 }
 
-const main = join(projectFolder, 'services/photos/main.ts')
 export const password = 'a pass phrase of 1958'
 
 export async function startScene(t: Teardown, env: NodeJS.ProcessEnv = {}): Promise<Scene> {
@@ -127,32 +126,13 @@ export async function startScene(t: Teardown, env: NodeJS.ProcessEnv = {}): Prom
 }
 
 /** Starts the service until the test ends. */
-export function startPhotos(t: Teardown, { cwd, env }: { cwd: string; env: NodeJS.ProcessEnv }): Service {
-  const child = spawn(process.execPath, [main], {
-    cwd,
-    env: { ...process.env, NODE_TEST_CONTEXT: undefined, ...env },
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
-  let log = ''
-  child.stderr.on('data', (chunk: Buffer) => {
-    log += chunk
-  })
-  const ended = once(child, 'close')
-  const stop = async (signal: NodeJS.Signals = 'SIGTERM') => {
-    if (child.exitCode === null && child.signalCode === null) child.kill(signal)
-    await ended
-    return child.exitCode
-  }
-  onEnd(t, async () => {
-    const deadline = setTimeout(() => child.kill('SIGKILL'), 15_000)
-    await stop()
-    clearTimeout(deadline)
-  })
+export function startPhotos(t: Teardown, options: ServiceOptions): Service {
+  const { child, stop, written } = startServiceProcess(t, 'photos', options)
   return {
     child,
     stop,
     get log() {
-      return log
+      return written()
     },
   }
 }

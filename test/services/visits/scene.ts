@@ -1,5 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import type { ChildProcess } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { request as httpRequest } from 'node:http'
 import { join } from 'node:path'
@@ -7,9 +6,10 @@ import { runCli } from '../../harness/cli.ts'
 import { eventually } from '../../harness/eventually.ts'
 import { connectHttp2, type Http2Reply } from '../../harness/http2.ts'
 import { type Ask, type Reply, request } from '../../harness/request.ts'
-import { onEnd, type Teardown } from '../../harness/teardown.ts'
+import type { Teardown } from '../../harness/teardown.ts'
 import { startServing } from '../../system/command.ts'
-import { type Clone, cloneShipped, projectFolder } from '../../system/shipped.ts'
+import { type Clone, cloneShipped } from '../../system/shipped.ts'
+import { type ServiceOptions, startServiceProcess } from '../service-process.ts'
 
 /** The visits service as it runs: a process of its own on a unix socket, behind the proxy with the shipped routes.yaml. */
 export interface Scene {
@@ -42,8 +42,6 @@ export interface Service {
   /** Ends it, and answers the exit code. */
   stop(signal?: NodeJS.Signals): Promise<number | null>
 }
-
-const visitsMain = join(projectFolder, 'services/visits/main.ts')
 
 export async function startScene(t: Teardown, env: NodeJS.ProcessEnv = {}): Promise<Scene> {
   const clone = await cloneShipped(t)
@@ -102,36 +100,13 @@ export async function startScene(t: Teardown, env: NodeJS.ProcessEnv = {}): Prom
 }
 
 /** Starts the service until the test ends. */
-export function startVisits(t: Teardown, options: { cwd: string; env: NodeJS.ProcessEnv }): Service {
-  const { cwd, env } = options
-  const child = spawn(process.execPath, [visitsMain], {
-    cwd,
-    env: { ...process.env, NODE_TEST_CONTEXT: undefined, ...env },
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
-  let written = ''
-  child.stderr.on('data', (chunk: Buffer) => {
-    written += chunk
-  })
-  const ended = once(child, 'close')
-  const stop = async (signal: NodeJS.Signals = 'SIGTERM') => {
-    if (child.exitCode === null && child.signalCode === null) {
-      child.kill('SIGCONT')
-      child.kill(signal)
-    }
-    await ended
-    return child.exitCode
-  }
-  onEnd(t, async () => {
-    const deadline = setTimeout(() => child.kill('SIGKILL'), 15_000)
-    await stop()
-    clearTimeout(deadline)
-  })
+export function startVisits(t: Teardown, options: ServiceOptions): Service {
+  const { child, stop, written } = startServiceProcess(t, 'visits', options)
   return {
     child,
     stop,
     log: () =>
-      written
+      written()
         .split('\n')
         .slice(0, -1)
         .map((line) => JSON.parse(line)),
