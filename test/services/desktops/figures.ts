@@ -45,7 +45,7 @@ async function fromClickToScreen(scene: Scene): Promise<void> {
   const card = page.locator('[data-type=debian]')
   for (let round = 0; round < 3; round++) {
     const began = performance.now()
-    await card.getByRole('button', { name: 'Start' }).click()
+    await card.getByRole('button', { name: 'Start', exact: true }).click()
     const open = card.getByRole('link', { name: 'Open' })
     await open.waitFor({ timeout: 60_000 })
     const ready = performance.now()
@@ -62,7 +62,7 @@ async function fromClickToScreen(scene: Scene): Promise<void> {
     await window.close()
     if (round === 2) break
     await card.getByRole('button', { name: 'Stop' }).click()
-    await card.getByRole('button', { name: 'Start' }).waitFor({ timeout: 60_000 })
+    await card.getByRole('button', { name: 'Start', exact: true }).waitFor({ timeout: 60_000 })
   }
 }
 

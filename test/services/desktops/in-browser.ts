@@ -28,7 +28,7 @@ export function testInBrowser(sceneOf: () => { scene: Scene; browser: Browser | 
       const [alice, bob] = people as [(typeof people)[0], (typeof people)[0]]
       await Promise.all(
         people.map(async ({ page }) => {
-          await page.locator('[data-type=debian]').getByRole('button', { name: 'Start' }).click()
+          await page.locator('[data-type=debian]').getByRole('button', { name: 'Start', exact: true }).click()
           await page.locator('[data-type=debian] .state').waitFor()
         }),
       )
@@ -92,12 +92,12 @@ export function testInBrowser(sceneOf: () => { scene: Scene; browser: Browser | 
       const card = page.locator('[data-type=debian]')
       await card.getByRole('button', { name: 'Delete' }).click()
       await page.getByRole('button', { name: 'Delete, keep files' }).click()
-      await card.getByRole('button', { name: 'Start' }).click({ timeout: 60_000 })
+      await card.getByRole('button', { name: 'Start', exact: true }).click({ timeout: 60_000 })
       await card.getByRole('link', { name: 'Open' }).waitFor({ timeout: 60_000 })
       assert.equal(await engine.docker('exec', 'desktop-bob-debian', 'cat', 'proof.txt'), 'bob was here')
       // The address inside of it, from a bookmark, is no dead end when it is stopped.
       await card.getByRole('button', { name: 'Stop' }).click()
-      await card.getByRole('button', { name: 'Start' }).waitFor({ timeout: 60_000 })
+      await card.getByRole('button', { name: 'Start', exact: true }).waitFor({ timeout: 60_000 })
       await goTo(page, `${origin}/desktop/bob-debian/vnc.html?autoconnect=true`)
       assert.match(page.url(), /\/desktops\/\?open=bob-debian$/)
       await page.getByRole('heading', { name: 'Debian is not running' }).waitFor()
