@@ -1,6 +1,13 @@
 import type { AccessLogs } from '../observability/access-log.ts'
+import type { Counter } from '../observability/counters.ts'
 import type { ExchangeRecord } from '../observability/exchange-record.ts'
-import { recordDecision, recordExchange, recordOverload, recordRetry } from '../observability/metrics.ts'
+import {
+  passesOf,
+  recordDecision,
+  recordExchange,
+  recordOverload,
+  recordRetry,
+} from '../observability/metrics.ts'
 import type { TraceLog } from '../observability/tracing/trace-log.ts'
 import type { Route } from '../request/match/route.ts'
 import type { PipelineObserver } from '../request/pipeline.ts'
@@ -44,13 +51,26 @@ interface NoteTaker {
 
 /** One count per policy that was asked: those before the last word have passed it, but for the observing. */
 function recordDecisions(_exchange: unknown, route: Route, decision: Decision): void {
-  for (const { policy, code } of decision.observed) recordDecision(route.name, policy, 'observe', code)
-  const last = decision.outcome === 'pass' ? undefined : decision.policy
+  const { outcome, observed } = decision
+  if (outcome === 'pass' && observed.length === 0) return recordPass(route)
+  for (const { policy, code } of observed) recordDecision(route.name, policy, 'observe', code)
+  const last = outcome === 'pass' ? undefined : decision.policy
   for (const { name } of route.policies) {
     if (name === last) break
-    if (decision.observed.length === 0 || !decision.observed.some(({ policy }) => policy === name))
-      recordDecision(route.name, name, 'allow', 'pass')
+    if (!observed.some(({ policy }) => policy === name)) recordDecision(route.name, name, 'allow', 'pass')
   }
-  if (decision.outcome === 'deny') recordDecision(route.name, decision.policy, 'deny', decision.code)
-  if (decision.outcome === 'answer') recordDecision(route.name, decision.policy, 'allow', 'answer')
+  if (outcome === 'deny') recordDecision(route.name, decision.policy, 'deny', decision.code)
+  if (outcome === 'answer') recordDecision(route.name, decision.policy, 'allow', 'answer')
+}
+
+/** Their counters, found once for each route of a table. */
+const passed = new WeakMap<Route, readonly Counter[]>()
+
+function recordPass(route: Route): void {
+  let counters = passed.get(route)
+  if (counters === undefined) {
+    counters = route.policies.map(({ name }) => passesOf(route.name, name))
+    passed.set(route, counters)
+  }
+  for (const counter of counters) counter.count++
 }

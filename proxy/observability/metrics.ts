@@ -1,6 +1,6 @@
 import { AggregatorRegistry, collectDefaultMetrics, type Metric, Registry } from 'prom-client'
 import { type ErrorCode, errors } from '../errors.ts'
-import { createCounters } from './counters.ts'
+import { type Counter, createCounters } from './counters.ts'
 import { type Family, histogramSamples, type Sample, type Sum, sumUp } from './exchange-families.ts'
 import type { ExchangeRecord } from './exchange-record.ts'
 import { createExchangeTally } from './exchange-tally.ts'
@@ -42,6 +42,11 @@ export function recordDecision(
   reason: ErrorCode | 'pass' | 'answer',
 ): void {
   decisions.add(router, policy, decision, reason)
+}
+
+/** Where passes of one policy are counted: nearly every request passes, and adds one to each of its route. */
+export function passesOf(router: string, policy: string): Counter {
+  return decisions.counter(router, policy, 'allow', 'pass')
 }
 
 export function recordRetry(service: string): void {
