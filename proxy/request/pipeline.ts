@@ -13,7 +13,8 @@ import type { RouteTable } from './match/route-table.ts'
 import { askPolicies, type Decision } from './policies/ask.ts'
 import type { HeaderEntry } from './policies/policy.ts'
 import { relay } from './relay/relay.ts'
-import { fieldsOf, refuse, refuseError, respond } from './respond/respond.ts'
+import { fieldsOf } from './respond/complete-head.ts'
+import { type Refusal, refuse, refuseError, respond } from './respond/respond.ts'
 import { serveFile } from './respond/serve-file.ts'
 import { judgeUnmatched, type ListenerRules } from './unmatched.ts'
 
@@ -135,14 +136,19 @@ function passes(exchange: Exchange, decision: Decision): boolean {
       respond(exchange, { status: decision.status, headers: fieldsOf(decision.headers) }, decision.body)
       return false
     case 'deny':
-      refuse(exchange, decision.code, {
-        policy: decision.policy,
-        reason: decision.reason,
-        message: decision.message,
-        retryAfter: retryAfterIn(decision.responseHeaders),
-      })
+      refuse(exchange, decision.code, refusalBy(decision))
       return false
   }
+}
+
+/** What a policy that refused has to say on the page, and in the log. */
+export function refusalBy({
+  policy,
+  reason,
+  message,
+  responseHeaders,
+}: Extract<Decision, { outcome: 'deny' }>): Refusal {
+  return { policy, reason, message, retryAfter: retryAfterIn(responseHeaders) }
 }
 
 /** Seconds, as the refusal itself says: the page and its field must not name two times. */
