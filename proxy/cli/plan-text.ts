@@ -60,7 +60,7 @@ function tunnels({ endedTunnels }: Plan): string[] {
   )
 }
 
-function requests({ requests, since, unread, assumed, limited, changes }: Replay, style: Style): string[] {
+function requests({ requests, since, unread, assumed, uncounted, changes }: Replay, style: Style): string[] {
   const number = (value: number): string => value.toLocaleString('en')
   if (requests === 0) return ['', 'There are no requests in the access log to try it on.']
   const changed = changes.reduce((sum, { count }) => sum + count, 0)
@@ -72,10 +72,10 @@ function requests({ requests, since, unread, assumed, limited, changes }: Replay
       ? `None of the last ${number(requests)} requests${from} changes.`
       : style('bold', `${number(changed)} of the last ${number(requests)} requests${from} change:`),
   ]
-  for (const { count, before, after, path, hosts, clients, reason, example } of changes)
+  for (const { count, before, after, path, hosts, addresses, clients, reason, example } of changes)
     lines.push(
       `  ${number(count).padStart(8)}  ${before} → ${style('bold', after)}`,
-      `            all on ${hosts.join(', ')}${path === '/' ? '' : path} from ${clients.join(', ')}`,
+      `            all on ${hosts.join(', ')}${path === '/' ? '' : path} from ${addresses <= clients.length ? '' : `${number(addresses)} addresses in `}${clients.join(', ')}`,
       ...(reason === undefined ? [] : [`            ${reason}`]),
       `            gatehouse explain ${example}`,
     )
@@ -85,9 +85,9 @@ function requests({ requests, since, unread, assumed, limited, changes }: Replay
       `${number(assumed)} requests brought credentials, which the log does not keep: they are taken to be good, or bad, as they were.`,
     )
   if (unread > 0) lines.push(`${number(unread)} lines were no exchange and are left out.`)
-  if (limited > 0)
+  if (uncounted > 0)
     lines.push(
-      `${number(limited)} requests are on routes with a rate limit, which is not replayed: what counts is all that came before, and the log may lack some of it.`,
+      `${number(uncounted)} requests pass a rate limit here that counts by a claim, or by a field that the log hides.`,
     )
   return lines
 }

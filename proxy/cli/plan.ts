@@ -10,6 +10,7 @@ import { accessLogFiles } from '../rehearsal/access-log-files.ts'
 import { differenceOf } from '../rehearsal/difference.ts'
 import { buildOffline } from '../rehearsal/offline.ts'
 import { replay } from '../rehearsal/replay.ts'
+import { type LogClock, replayedLimits } from '../rehearsal/replayed-limits.ts'
 import { findFailingTests } from '../rehearsal/route-tests.ts'
 import { askAdmin } from './ask-admin.ts'
 import type { CommandOutput } from './explain.ts'
@@ -39,7 +40,9 @@ export async function runPlan(args: PlanArguments, io: CommandOutput): Promise<n
   }
   const built: Gatehouse[] = []
   try {
-    for (const { config } of [before, after]) built.push(buildOffline(config, () => {}))
+    const clock: LogClock = { now: 0 }
+    for (const { config } of [before, after])
+      built.push(buildOffline(config, () => {}, replayedLimits(clock)))
     const [old, next] = built as [Gatehouse, Gatehouse]
     const files =
       args.logs.length > 0 ? args.logs : accessLogFiles(before.config).filter((file) => existsSync(file))
@@ -53,7 +56,7 @@ export async function runPlan(args: PlanArguments, io: CommandOutput): Promise<n
         ({ message }) => !before.warnings.some((other) => other.message === message),
       ),
       failingTests: await findFailingTests(after.config, process.env),
-      replay: await replay(old, next, { files, last: args.last, onProgress: progressOf(args, io) }),
+      replay: await replay(old, next, { files, last: args.last, clock, onProgress: progressOf(args, io) }),
     }
     io.out(args.json ? JSON.stringify(plan, null, 2) : planText(plan, io.colour))
     if (plan.failingTests.length > 0) return 2
