@@ -3,6 +3,7 @@ import type { ConfigProblem } from '../config/loaded.ts'
 import { formatProblem } from '../config/problem.ts'
 import type { Difference } from '../rehearsal/difference.ts'
 import type { Replay } from '../rehearsal/replay.ts'
+import type { EndedTunnels } from './plan-tunnels.ts'
 
 /** All that a change of routes.yaml would mean. */
 export interface Plan {
@@ -10,8 +11,8 @@ export interface Plan {
   readonly candidate: string
   readonly differences: readonly Difference[]
   readonly needRestart: readonly string[]
-  /** Routes whose open tunnels would end, and how many there are if a running Gatehouse could be asked. */
-  readonly endedTunnels: readonly { readonly route: string; readonly open: number | undefined }[]
+  /** Routes whose open tunnels would end, and how many the route has if a running Gatehouse could be asked. */
+  readonly endedTunnels: readonly (EndedTunnels & { readonly open: number | undefined })[]
   /** What `check` says of the candidate and not of what is there: hosts that lose their certificate, for instance. */
   readonly newWarnings: readonly ConfigProblem[]
   /** Tests beside the candidate that it fails: it would not be put in force. */
@@ -55,9 +56,12 @@ function differences({ differences }: Plan, style: Style): string[] {
 }
 
 function tunnels({ endedTunnels }: Plan): string[] {
-  return endedTunnels.map(({ route, open }) =>
-    open === undefined ? `those of ${route} (nobody runs here to count them)` : `${open} of ${route}`,
-  )
+  return endedTunnels.map(({ route, only, open }) => {
+    const which = only === undefined ? '' : `, such as those on ${only}`
+    if (open === undefined)
+      return `${only === undefined ? 'those' : 'some'} of ${route}${which} (nobody runs here to count them)`
+    return only === undefined ? `${open} of ${route}` : `some of the ${open} of ${route}${which}`
+  })
 }
 
 function requests({ requests, since, unread, assumed, uncounted, changes }: Replay, style: Style): string[] {
