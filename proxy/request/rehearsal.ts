@@ -10,7 +10,7 @@ import { askPolicies, type Decision, type TraceEntry } from './policies/ask.ts'
 import { handshakeFields } from './relay/relay-tunnel.ts'
 import { requestHeadersFor } from './relay/request-headers.ts'
 import { upstreamHost, upstreamPath } from './relay/rewrite.ts'
-import { judgeUnmatched, type Unmatched } from './unmatched.ts'
+import { findOwnProof, judgeUnmatched, type Unmatched } from './unmatched.ts'
 
 /** What would become of a request, without a client, an upstream, or a limit that is used up. */
 export interface Rehearsal {
@@ -55,6 +55,8 @@ async function rehearseReadable(
 ): Promise<Rehearsal> {
   const facts: Facts = { ...readFacts(incoming, state.trustedProxies), rehearsal: true }
   exchange.facts = facts
+  const proof = findOwnProof(facts, state)
+  if (proof !== undefined) return { exchange, facts, unmatched: proof, nearMisses: [], trace: [] }
   const found = state.table.match(facts)
   const route = found.found === 'route' ? found.route : undefined
   const misses = nearMisses(state.table.routes, facts, route)
