@@ -39,7 +39,7 @@ const engines = {
   'react-dom': ['admin/page/'],
   selfsigned: ['tls/self-signed.ts'],
   winston: ['observability/logger.ts'],
-  yaml: ['config/source.ts', 'config/unclosed.ts', 'import/imported.ts', 'cli/import.ts'],
+  yaml: ['config/source.ts', 'config/unclosed.ts', 'import/imported.ts', 'import/traefik-syntax.ts'],
   // The language of the schemas, here and in users' extensions.
   zod: ['config/', 'extension.ts'],
 }
@@ -136,7 +136,8 @@ export default {
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: '(^|/)(public|dist)/' },
+    // Of ours alone: packages that keep their code in dist/ are engines like others.
+    exclude: { path: '^(dist|(proxy|services|test)/.+/(public|dist))/' },
     tsConfig: { fileName: 'tsconfig.json' },
     tsPreCompilationDeps: true,
     enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['node', 'import', 'types'] },

@@ -164,15 +164,23 @@ function build(
       tracing: config.tracing,
       redirectPort: (listener) => redirects.get(listener),
       acmeWebroots: (listener) => {
-        const { acmeWebroot, tls } = config.listeners[listener] ?? {}
-        const { automatic } = config.tls
-        const own = automatic && !tls ? webrootOf(automatic.storage) : undefined
-        return [own, acmeWebroot]
-          .filter((folder) => folder !== undefined)
-          .map((folder) => resolve(config.folder, folder))
+        const { acmeWebroot } = config.listeners[listener] ?? {}
+        const own = ownProofs(config, listener)
+        const certbots = acmeWebroot && resolve(config.folder, acmeWebroot)
+        return [own, certbots].filter((folder) => folder !== undefined)
       },
+      ownProofs: (listener) => ownProofs(config, listener),
     },
   }
+}
+
+/** Over plain HTTP alone: that is where an authority asks (RFC 8555 §8.3). */
+function ownProofs(
+  { tls: { automatic }, listeners, folder }: LoadedConfig,
+  name: string,
+): string | undefined {
+  if (automatic === undefined || listeners[name]?.tls === true) return undefined
+  return resolve(folder, webrootOf(automatic.storage))
 }
 
 /** Mistakes that show only when a configuration is built: a key that is too short, a file that says nothing. */

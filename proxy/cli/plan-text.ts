@@ -3,6 +3,7 @@ import type { ConfigProblem } from '../config/loaded.ts'
 import { formatProblem } from '../config/problem.ts'
 import type { Difference } from '../rehearsal/difference.ts'
 import type { Replay } from '../rehearsal/replay.ts'
+import type { EndedTunnels } from './plan-tunnels.ts'
 
 /** All that a change of routes.yaml would mean. */
 export interface Plan {
@@ -10,8 +11,8 @@ export interface Plan {
   readonly candidate: string
   readonly differences: readonly Difference[]
   readonly needRestart: readonly string[]
-  /** Routes whose open tunnels would end, and how many there are if a running Gatehouse could be asked. */
-  readonly endedTunnels: readonly { readonly route: string; readonly open: number | undefined }[]
+  /** Routes whose open tunnels would end, and how many the route has if a running Gatehouse could be asked. */
+  readonly endedTunnels: readonly (EndedTunnels & { readonly open: number | undefined })[]
   /** What `check` says of the candidate and not of what is there: hosts that lose their certificate, for instance. */
   readonly newWarnings: readonly ConfigProblem[]
   /** Tests beside the candidate that it fails: it would not be put in force. */
@@ -55,12 +56,15 @@ function differences({ differences }: Plan, style: Style): string[] {
 }
 
 function tunnels({ endedTunnels }: Plan): string[] {
-  return endedTunnels.map(({ route, open }) =>
-    open === undefined ? `those of ${route} (nobody runs here to count them)` : `${open} of ${route}`,
-  )
+  return endedTunnels.map(({ route, only, open }) => {
+    const which = only === undefined ? '' : `, such as those on ${only}`
+    if (open === undefined)
+      return `${only === undefined ? 'those' : 'some'} of ${route}${which} (nobody runs here to count them)`
+    return only === undefined ? `${open} of ${route}` : `some of the ${open} of ${route}${which}`
+  })
 }
 
-function requests({ requests, since, unread, assumed, limited, changes }: Replay, style: Style): string[] {
+function requests({ requests, since, unread, assumed, uncounted, changes }: Replay, style: Style): string[] {
   const number = (value: number): string => value.toLocaleString('en')
   if (requests === 0) return ['', 'There are no requests in the access log to try it on.']
   const changed = changes.reduce((sum, { count }) => sum + count, 0)
@@ -72,10 +76,10 @@ function requests({ requests, since, unread, assumed, limited, changes }: Replay
       ? `None of the last ${number(requests)} requests${from} changes.`
       : style('bold', `${number(changed)} of the last ${number(requests)} requests${from} change:`),
   ]
-  for (const { count, before, after, path, hosts, clients, reason, example } of changes)
+  for (const { count, before, after, path, hosts, addresses, clients, reason, example } of changes)
     lines.push(
       `  ${number(count).padStart(8)}  ${before} → ${style('bold', after)}`,
-      `            all on ${hosts.join(', ')}${path === '/' ? '' : path} from ${clients.join(', ')}`,
+      `            all on ${hosts.join(', ')}${path === '/' ? '' : path} from ${addresses <= clients.length ? '' : `${number(addresses)} addresses in `}${clients.join(', ')}`,
       ...(reason === undefined ? [] : [`            ${reason}`]),
       `            gatehouse explain ${example}`,
     )
@@ -85,9 +89,9 @@ function requests({ requests, since, unread, assumed, limited, changes }: Replay
       `${number(assumed)} requests brought credentials, which the log does not keep: they are taken to be good, or bad, as they were.`,
     )
   if (unread > 0) lines.push(`${number(unread)} lines were no exchange and are left out.`)
-  if (limited > 0)
+  if (uncounted > 0)
     lines.push(
-      `${number(limited)} requests are on routes with a rate limit, which is not replayed: what counts is all that came before, and the log may lack some of it.`,
+      `${number(uncounted)} requests pass a rate limit here that counts by a claim, or by a field that the log hides.`,
     )
   return lines
 }

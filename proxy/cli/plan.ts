@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { keptSettings, withKept } from '../cluster/kept-settings.ts'
-import { keepsTunnels, routesByName } from '../cluster/old-tunnels.ts'
 import { loadConfig } from '../config/load.ts'
 import { formatProblem } from '../config/problem.ts'
 import { readSource } from '../config/source.ts'
@@ -10,10 +9,12 @@ import { accessLogFiles } from '../rehearsal/access-log-files.ts'
 import { differenceOf } from '../rehearsal/difference.ts'
 import { buildOffline } from '../rehearsal/offline.ts'
 import { replay } from '../rehearsal/replay.ts'
+import { type LogClock, replayedLimits } from '../rehearsal/replayed-limits.ts'
 import { findFailingTests } from '../rehearsal/route-tests.ts'
 import { askAdmin } from './ask-admin.ts'
 import type { CommandOutput } from './explain.ts'
 import { type Plan, planText } from './plan-text.ts'
+import { endedTunnels } from './plan-tunnels.ts'
 
 export interface PlanArguments {
   /** The route table that might come. */
@@ -39,7 +40,9 @@ export async function runPlan(args: PlanArguments, io: CommandOutput): Promise<n
   }
   const built: Gatehouse[] = []
   try {
-    for (const { config } of [before, after]) built.push(buildOffline(config, () => {}))
+    const clock: LogClock = { now: 0 }
+    for (const { config } of [before, after])
+      built.push(buildOffline(config, () => {}, replayedLimits(clock)))
     const [old, next] = built as [Gatehouse, Gatehouse]
     const files =
       args.logs.length > 0 ? args.logs : accessLogFiles(before.config).filter((file) => existsSync(file))
@@ -48,12 +51,12 @@ export async function runPlan(args: PlanArguments, io: CommandOutput): Promise<n
       candidate: args.candidate,
       differences: differenceOf(await writtenIn(args.file), await writtenIn(args.candidate)),
       needRestart: withKept(after.config, keptSettings(before.config)).needRestart,
-      endedTunnels: await endedTunnels(old, next),
+      endedTunnels: await countEnded(old, next),
       newWarnings: after.warnings.filter(
         ({ message }) => !before.warnings.some((other) => other.message === message),
       ),
       failingTests: await findFailingTests(after.config, process.env),
-      replay: await replay(old, next, { files, last: args.last, onProgress: progressOf(args, io) }),
+      replay: await replay(old, next, { files, last: args.last, clock, onProgress: progressOf(args, io) }),
     }
     io.out(args.json ? JSON.stringify(plan, null, 2) : planText(plan, io.colour))
     if (plan.failingTests.length > 0) return 2
@@ -74,14 +77,11 @@ async function writtenIn(file: string): Promise<unknown> {
   return readSource(file, await readFile(file, 'utf8'), process.env).source?.value
 }
 
-async function endedTunnels(before: Gatehouse, after: Gatehouse): Promise<Plan['endedTunnels']> {
-  const now = routesByName(after)
-  const ended = before.state.table.routes.filter(
-    (route) => route.destination.kind === 'upstream' && !keepsTunnels(route, now.get(route.name)),
-  )
+async function countEnded(before: Gatehouse, after: Gatehouse): Promise<Plan['endedTunnels']> {
+  const ended = endedTunnels(before.state.table, after.state.table)
   if (ended.length === 0) return []
   const open = await openTunnels(before.config.file)
-  return ended.map(({ name }) => ({ route: name, open: open?.[name] ?? (open && 0) }))
+  return ended.map((each) => ({ ...each, open: open?.[each.route] ?? (open && 0) }))
 }
 
 async function openTunnels(file: string): Promise<Readonly<Record<string, number>> | undefined> {

@@ -33,6 +33,8 @@ export function observeExchanges(
     started() {},
     finished(exchange) {
       recordExchange(exchange)
+      if (exchange.outgrew !== undefined && exchange.matched !== undefined)
+        recordDecision(exchange.matched.name, exchange.outgrew, 'observe', 'body_too_large')
       recent.note(exchange)
       followed?.note(exchange)
       if (exchange.overload !== undefined) recordOverload(exchange.overload)

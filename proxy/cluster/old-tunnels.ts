@@ -1,19 +1,21 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Gatehouse } from '../gatehouse.ts'
 import type { Exchange } from '../request/exchange.ts'
+import type { Params } from '../request/match/path-tree.ts'
 import type { Route } from '../request/match/route.ts'
+import type { MatchedFacts, RouteTable } from '../request/match/route-table.ts'
 
 /**
- * Ends the tunnels that would not be opened today: their route is gone or closed, or who may pass it is another
- * question. Otherwise an old tunnel would be a way around a new policy for as long as it lives. The tunnels of other
- * routes stay, also where the upstream moved. Answers how many ended.
+ * Ends the tunnels that would not be opened today. Otherwise an old tunnel would be a way around a new policy for as long
+ * as it lives. Those of other routes stay, also where the upstream moved. Answers how many ended.
  */
 export function endOldTunnels(gatehouse: Gatehouse): number {
-  const routes = routesByName(gatehouse)
+  const { table } = gatehouse.state
   let ended = 0
   for (const exchange of gatehouse.inFlight) {
-    if (!isTunnel(exchange) || exchange.matched === undefined) continue
-    if (keepsTunnels(exchange.matched, routes.get(exchange.matched.name))) continue
+    const { matched, facts } = exchange
+    if (!isTunnel(exchange) || matched === undefined || facts === undefined) continue
+    if (staysOpen({ facts, route: matched, params: facts.params }, table)) continue
     exchange.denyReason = 'its route was changed'
     exchange.upgrade?.socket.destroy()
     ended++
@@ -21,14 +23,25 @@ export function endOldTunnels(gatehouse: Gatehouse): number {
   return ended
 }
 
-export function routesByName({ state }: Gatehouse): ReadonlyMap<string, Route> {
-  return new Map(state.table.routes.map((route) => [route.name, route]))
+/** A tunnel as it was let in, or as one could have been. */
+export interface OpenTunnel {
+  readonly facts: MatchedFacts
+  readonly route: Route
+  readonly params: Params
 }
 
-/** Whether tunnels of a route stay open when it becomes another one, which is undefined where it is gone. */
-export function keepsTunnels(before: Route, now: Route | undefined): boolean {
-  if (now === undefined || now.destination.kind === 'closed') return false
-  return now === before || isDeepStrictEqual(admissionOf(now), admissionOf(before))
+/**
+ * Whether the same handshake would come to the same route today, and be let in by the same policies. A route that takes
+ * some of another's paths, or of its hosts, has policies of its own, and so ends the tunnels on them.
+ */
+export function staysOpen({ facts, route: before, params }: OpenTunnel, table: RouteTable): boolean {
+  const found = table.match(facts)
+  if (found.found !== 'route' || found.route.name !== before.name) return false
+  const now = found.route
+  if (now === before) return true
+  if (now.destination.kind !== 'upstream') return false
+  // A policy may ask for the value of a parameter, and the path may have named another part of itself so.
+  return isDeepStrictEqual(found.params, params) && isDeepStrictEqual(admissionOf(now), admissionOf(before))
 }
 
 /** How many tunnels are open, by route. */
@@ -49,5 +62,5 @@ function admissionOf({ config }: Route): unknown {
   const { headers, securityHeaders: _, cache: __, compress: ___, ...admission } = config.policies
   const { request } = headers ?? {}
   const isEdited = Object.values(request ?? {}).some((edits) => Object.keys(edits).length > 0)
-  return { ...admission, requestHeaders: isEdited ? request : undefined }
+  return { ...admission, requestHeaders: isEdited ? request : undefined, middleware: config.middleware }
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { hostPattern } from './patterns.ts'
+import { filePath, hostPattern } from './patterns.ts'
 import { duration } from './units.ts'
 
 /** `tls.automatic`: certificates from an authority that speaks ACME (RFC 8555). */
@@ -14,8 +14,7 @@ export const acme = z.strictObject({
     ])
     .default('letsencrypt')
     .describe('The authority: `letsencrypt`, `letsencrypt-staging`, or the address of its directory.'),
-  ca: z
-    .string()
+  ca: filePath
     .optional()
     .describe('PEM file of the authority that signed the directory itself, where it is a private one.'),
   hosts: z
@@ -32,11 +31,9 @@ export const acme = z.strictObject({
     ),
   dns: z
     .strictObject({
-      hook: z
-        .string()
-        .describe(
-          'A program that is called with `set` or `clear`, the name and the text of a TXT record, and ends when it is there.',
-        ),
+      hook: filePath.describe(
+        'A program that is called with `set` or `clear`, the name and the text of a TXT record, and ends when it is there.',
+      ),
     })
     .optional()
     .describe(
@@ -62,5 +59,5 @@ export const acme = z.strictObject({
   renewBefore: duration
     .optional()
     .describe('How long before its end a certificate is renewed. Default: when a third of its life is left.'),
-  storage: z.string().default('data/acme').describe('Folder of accounts, certificates and keys.'),
+  storage: filePath.default('data/acme').describe('Folder of accounts, certificates and keys.'),
 })

@@ -23,7 +23,7 @@ export interface CertificateFacts {
 interface Mention {
   readonly path: Path
   readonly file: string
-  readonly kind: 'file' | 'folder' | 'file or folder'
+  readonly kind: 'file' | 'program' | 'folder' | 'file or folder'
 }
 
 export interface FileChecks {
@@ -53,7 +53,7 @@ export async function checkFiles(
 }
 
 function mentionsOf(
-  config: Pick<LoadedConfig, 'listeners' | 'upstreams' | 'routes' | 'redis' | 'tracing'>,
+  config: Pick<LoadedConfig, 'tls' | 'listeners' | 'upstreams' | 'routes' | 'redis' | 'tracing'>,
   source: Source,
 ): Mention[] {
   const mentions: Mention[] = []
@@ -68,7 +68,11 @@ function mentionsOf(
     if (sticky !== undefined)
       mentions.push({ path: ['upstreams', name, 'sticky', 'key'], file: sticky.key, kind: 'file' })
   }
+  const { automatic } = config.tls
+  if (automatic?.dns !== undefined)
+    mentions.push({ path: ['tls', 'automatic', 'dns', 'hook'], file: automatic.dns.hook, kind: 'program' })
   for (const [path, file] of [
+    [['tls', 'automatic', 'ca'], automatic?.ca],
     [['redis', 'password'], config.redis?.password],
     [['redis', 'sentinels', 'password'], config.redis?.sentinels?.password],
     [['redis', 'tls', 'ca'], config.redis?.tls?.ca],
@@ -115,8 +119,9 @@ async function checkMention(
     const whole = resolve(folder, file)
     const found = await stat(whole)
     if (kind === 'folder' && !found.isDirectory()) return refuse('is not a folder')
-    if (kind === 'file' && found.isDirectory()) return refuse('is a folder, and should be a file')
-    await access(whole, found.isDirectory() ? constants.R_OK | constants.X_OK : constants.R_OK)
+    if ((kind === 'file' || kind === 'program') && found.isDirectory())
+      return refuse('is a folder, and should be a file')
+    await access(whole, rightsFor(kind, found.isDirectory()))
     return []
   } catch (error) {
     if (kind !== 'file' && file.startsWith('dist/') && (error as NodeJS.ErrnoException).code === 'ENOENT')
@@ -125,11 +130,16 @@ async function checkMention(
   }
 }
 
+function rightsFor(kind: Mention['kind'], isFolder: boolean): number {
+  if (kind === 'program') return constants.X_OK
+  return isFolder ? constants.R_OK | constants.X_OK : constants.R_OK
+}
+
 /** Of the error only its code is told: its message holds the path, which may come from the environment. */
 function describeFault(error: unknown, kind: Mention['kind']): string {
   const code = (error as NodeJS.ErrnoException).code
   if (code === 'EACCES' || code === 'EPERM')
-    return `is a ${kind} that may not be read; give this user the right to`
+    return `is a ${kind} that may not be ${kind === 'program' ? 'run' : 'read'}; give this user the right to`
   if (code === 'ENOENT' || code === 'ENOTDIR') return `is not there; paths start at the folder of this file`
   return `cannot be read as a ${kind} (${code ?? 'malformed path'})`
 }

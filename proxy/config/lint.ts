@@ -1,4 +1,5 @@
 import { warnOfExpiry, warnOfUncoveredHosts } from './lint-certificates.ts'
+import { warnOfHiddenChallenges } from './lint-challenges.ts'
 import type { LintFacts, LintRule } from './lint-facts.ts'
 import {
   warnOfHiddenClients,
@@ -28,6 +29,7 @@ const rules: readonly LintRule[] = [
   warnOfOddPaths,
   warnOfUnusedUpstreams,
   warnOfIdleListeners,
+  warnOfHiddenChallenges,
   warnOfUnverifiedTargets,
   warnOfLimitsWithoutClaims,
   warnOfIdleForward,

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { acme } from './acme-schema.ts'
-import { bindAddress, name, port } from './patterns.ts'
+import { bindAddress, filePath, name, port } from './patterns.ts'
 
 /** The sockets that clients connect to, and the certificates that are shown on them. */
 
@@ -14,8 +14,7 @@ export const listener = z.strictObject({
   redirect: name
     .optional()
     .describe('Send whatever no route of this listener matches to that listener, with 308.'),
-  acmeWebroot: z
-    .string()
+  acmeWebroot: filePath
     .optional()
     .describe('Folder that serves /.well-known/acme-challenge/ (certbot --webroot).'),
   proxyProtocol: z
@@ -24,7 +23,7 @@ export const listener = z.strictObject({
     .describe('Expect the PROXY protocol (v1 or v2) from `trustedProxies` in front.'),
   clientCertificates: z
     .strictObject({
-      ca: z.string().describe('PEM file with the authorities that may have signed them.'),
+      ca: filePath.describe('PEM file with the authorities that may have signed them.'),
       require: z.boolean().default(true).describe('Refuse a client without one. `false` only asks.'),
     })
     .optional()
@@ -36,8 +35,8 @@ export const tls = z.strictObject({
   certificates: z
     .array(
       z.strictObject({
-        cert: z.string().describe('PEM file, leaf first, then the chain.'),
-        key: z.string().describe('PEM file.'),
+        cert: filePath.describe('PEM file, leaf first, then the chain.'),
+        key: filePath.describe('PEM file.'),
       }),
     )
     .default([])

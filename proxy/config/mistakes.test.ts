@@ -701,6 +701,51 @@ const rows: Row[] = [
     ['20:13 routes[0].match.host: uses *shop, and nothing above is marked &shop'],
   ],
   [
+    'a brace that holds a block',
+    'stamp: stamp.ts\n',
+    'stamp: {\n    a:\n      - b\n',
+    ['13:10 is not YAML: this { is not closed; write } at its end'],
+  ],
+  [
+    'a quote that goes on to where another was to begin',
+    'idle: 1h }\n',
+    'idle: 1h }\n    accessLog: "\n    forward:\n      prefix: "[x]"\n',
+    ['32:16 is not YAML: this " is not closed; write " at its end'],
+  ],
+  [
+    'a program and an authority that are not there',
+    'routes:\n',
+    'tls: { automatic: { email: a@b.example, ca: ca.pem, dns: { hook: ./hook } } }\nroutes:\n',
+    [
+      '17:45 tls.automatic.ca: "ca.pem" is not there; paths start at the folder of this file',
+      '17:66 tls.automatic.dns.hook: "./hook" is not there; paths start at the folder of this file',
+    ],
+  ],
+  [
+    'a program that may not be run',
+    'routes:\n',
+    'tls: { automatic: { email: a@b.example, dns: { hook: users } } }\nroutes:\n',
+    ['17:54 tls.automatic.dns.hook: "users" is a program that may not be run; give this user the right to'],
+  ],
+  [
+    'a path with blanks to ask targets for',
+    'health: /health',
+    'health: /health ]',
+    ['9:13 upstreams.shop.health: "/health ]" holds blanks or letters beyond ASCII; percent-encode them'],
+  ],
+  [
+    'a field of CORS that is none',
+    'origins: ["https://app.example"] }',
+    'origins: ["https://app.example"], expose: ["X Count"] }',
+    ['26:58 routes[0].policies.cors.expose[0]: "X Count" is not a field name; write one such as X-Team'],
+  ],
+  [
+    'a window that no clock can hold',
+    'per: 1m',
+    'per: 25d',
+    ['25:37 routes[0].policies.rateLimit.per: "25d" is longer than 24d; write 24d or less'],
+  ],
+  [
     'an alias of itself',
     'path: [/api, /cart]',
     'path: &p [*p]',

@@ -33,6 +33,25 @@ export const fieldName = z
   .string()
   .regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, 'is not a field name; write one such as X-Team')
 
+/** A file, a folder or a socket, relative to routes.yaml. */
+export const filePath = z
+  .string()
+  .min(1, 'is empty; write a path relative to routes.yaml')
+  .refine((text) => !text.includes('\0'), 'holds a character that no path may hold; remove it')
+
+/** An address that is asked over HTTP. */
+export const webAddress = z
+  .url({ protocol: /^https?$/, error: 'is not an address; write one such as https://auth.example.com/keys' })
+  .regex(/^\S*$/, 'holds blanks; percent-encode them')
+
+/** A name as certificates carry it. */
+export const certificateName = z
+  .string()
+  .regex(
+    /^([A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?|[0-9A-Fa-f:.]+)$/,
+    'is not a name of a certificate; write one such as app.internal',
+  )
+
 /** A file path relative to routes.yaml, or `env:NAME`. A secret never stands in routes.yaml itself. */
 export const secret = z
   .string()

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { fieldName, secret } from './patterns.ts'
+import { fieldName, filePath, pathPattern, secret, webAddress } from './patterns.ts'
 import { duration, network, size } from './units.ts'
 
 /**
@@ -65,14 +65,14 @@ const cors = z
         'Origins, such as `https://app.example.com`; `https://*.example.com` for a label; `*` for all.',
       ),
     methods: z
-      .array(z.string().toUpperCase())
+      .array(method)
       .default(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'])
       .describe('Methods that a preflight grants.'),
     headers: z
-      .array(z.string())
+      .array(fieldName)
       .default([])
       .describe('Request fields that a preflight grants. Empty: those that were asked for.'),
-    expose: z.array(z.string()).default([]).describe('Response fields that scripts may read.'),
+    expose: z.array(fieldName).default([]).describe('Response fields that scripts may read.'),
     credentials: z
       .boolean()
       .default(false)
@@ -88,10 +88,16 @@ const cors = z
     'Cross-origin requests: answers preflights, names the allowed origins, and refuses WebSockets from others.',
   )
 
+/** setInterval, by which counts are cleared, takes no more. In milliseconds. */
+const longestWindow = 24 * 86_400_000
+
 const rateLimit = z
   .strictObject({
     limit: z.int().min(1).describe('Requests per window, counted over all workers together.'),
-    per: duration.prefault('1m').describe('Length of the window.'),
+    per: duration
+      .prefault('1m')
+      .refine((window) => window <= longestWindow, 'is longer than 24d; write 24d or less')
+      .describe('Length of the window.'),
     by: z
       .string()
       .regex(
@@ -115,9 +121,9 @@ const maxBody = short(
 
 const basicAuth = z
   .strictObject({
-    users: z
-      .string()
-      .describe('An htpasswd file: bcrypt, argon2id, scrypt, apr1 or SHA. `gatehouse hash` makes a line.'),
+    users: filePath.describe(
+      'An htpasswd file: bcrypt, argon2id, scrypt, apr1 or SHA. `gatehouse hash` makes a line.',
+    ),
     realm: z
       .string()
       .regex(
@@ -135,13 +141,7 @@ const jwt = z
     key: secret
       .optional()
       .describe('Key: a PEM or JWK file, or `env:NAME`. An HMAC secret has at least 32 bytes.'),
-    jwks: z
-      .url({
-        protocol: /^https?$/,
-        error: 'is not an address; write one such as https://auth.example.com/keys',
-      })
-      .optional()
-      .describe('Address of a JWK Set, fetched and rotated.'),
+    jwks: webAddress.optional().describe('Address of a JWK Set, fetched and rotated.'),
     algorithms: z
       .array(
         z.enum([
@@ -174,14 +174,19 @@ const jwt = z
       .default(false)
       .describe('Also read it from `Sec-WebSocket-Protocol: bearer, TOKEN`, which browsers can send.'),
     clockTolerance: duration.prefault('5s').describe('Allowed clock difference.'),
-    revoked: z
-      .string()
-      .min(1)
+    revoked: filePath
       .optional()
       .describe(
         'A file with an id in each line: tokens of that `jti` or session (`sid`) are refused. It need not exist yet.',
       ),
-    login: z.string().optional().describe('Where a browser without a valid token is sent. Programs get 401.'),
+    login: z
+      .string()
+      .regex(
+        /^(\/(?![/\\])|https?:\/\/[^/#])[\x21\x22\x24-\x7e]*$/,
+        'is neither a path nor an address; write one such as /login',
+      )
+      .optional()
+      .describe('Where a browser without a valid token is sent. Programs get 401.'),
     mode,
   })
   .refine(
@@ -192,12 +197,9 @@ const jwt = z
 
 const forwardAuth = z
   .strictObject({
-    url: z
-      .url({
-        protocol: /^https?$/,
-        error: 'is not an address; write one such as https://auth.example.com/keys',
-      })
-      .describe('Asked with GET and X-Forwarded-Method, -Proto, -Host, -Uri, -For; 2xx lets pass.'),
+    url: webAddress.describe(
+      'Asked with GET and X-Forwarded-Method, -Proto, -Host, -Uri, -For; 2xx lets pass.',
+    ),
     requestHeaders: z
       .array(fieldName)
       .default(['authorization', 'cookie'])
@@ -213,12 +215,31 @@ const forwardAuth = z
   })
   .describe('Asks another service whether a request may pass.')
 
+const cspDirective = z
+  .string()
+  .regex(
+    /^[a-z]([A-Za-z0-9-]*[A-Za-z0-9])?$/,
+    'is not the name of a directive; write one such as default-src',
+  )
+
+/** What stands without quotes is the name of a host: `self` would be one that is called so. */
+const cspSource = z
+  .string()
+  .regex(/^[^;,]*$/, 'holds a `;` or `,`, which would end the directive; write each source by itself')
+  .refine(
+    (text) =>
+      !/^(none|self|strict-dynamic|report-sample|inline-speculation-rules|unsafe-(inline|eval|hashes)|wasm-unsafe-eval|(nonce|sha256|sha384|sha512)-.*)$/.test(
+        text,
+      ),
+    'is a word that browsers know with single quotes alone; write one such as "\'self\'"',
+  )
+
 const securityHeaders = short(
   z.literal(true),
   () => ({}),
   z.strictObject({
     contentSecurityPolicy: z
-      .union([z.literal(false), z.record(z.string(), z.array(z.string()))])
+      .union([z.literal(false), z.record(cspDirective, z.array(cspSource))])
       .optional()
       .describe("CSP directives in helmet's form; `false` for none."),
     frame: z
@@ -266,9 +287,7 @@ const cache = z
     rules: z
       .array(
         z.strictObject({
-          path: z
-            .string()
-            .startsWith('/')
+          path: pathPattern
             .default('/')
             .describe('Path prefix, written whole as in `match.path`; it ends at a segment.'),
           extensions: z

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { secret } from './patterns.ts'
+import { certificateName, filePath, secret } from './patterns.ts'
 
 /** Where many proxies keep what they share. Without it nothing of Redis is loaded. */
 
@@ -22,8 +22,10 @@ const sentinels = z.strictObject({
 })
 
 const trust = z.strictObject({
-  ca: z.string().optional().describe('PEM file with the authority that signed its certificate.'),
-  servername: z.string().optional().describe('Name that the certificate must carry, if it is not the host.'),
+  ca: filePath.optional().describe('PEM file with the authority that signed its certificate.'),
+  servername: certificateName
+    .optional()
+    .describe('Name that the certificate must carry, if it is not the host.'),
 })
 
 const tls = z.union([

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { hostPattern, name, pathPattern } from './patterns.ts'
+import { filePath, hostPattern, name, pathPattern } from './patterns.ts'
 import { duration, size } from './units.ts'
 
 /** One entry of `routes`: what it matches, what it asks of an exchange, and where it goes. */
@@ -129,7 +129,7 @@ export const route = z
         'Bytes per second below which an upload is ended, averaged over ten seconds. Instead of a limit on the whole request.',
       ),
     accessLog: z
-      .union([z.literal(false), z.string()])
+      .union([z.literal(false), filePath])
       .optional()
       .describe('A file of its own for this route, or `false` for none.'),
   })

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { type ListenerConfig, listener, tls } from './listener-schema.ts'
-import { bindAddress, name, port } from './patterns.ts'
+import { bindAddress, filePath, name, port } from './patterns.ts'
 import { redis } from './redis-schema.ts'
 import { policyBlock, type RouteConfig, route } from './route-schema.ts'
 import { tracing } from './tracing-schema.ts'
@@ -27,7 +27,7 @@ export const schema = z.strictObject({
     .describe("Whose X-Forwarded-* and PROXY headers are believed. Empty: nobody's."),
   upstreams: z.record(name, upstream).default({}).describe('The services behind the proxy, by name.'),
   extensions: z
-    .record(name, z.string())
+    .record(name, filePath)
     .default({})
     .describe('Policies and Express middleware of your own: a name, and the file that defines it.'),
   defaults: z
@@ -37,8 +37,7 @@ export const schema = z.strictObject({
   routes: z.array(route).describe('What is served.'),
   accessLog: z
     .strictObject({
-      file: z
-        .string()
+      file: filePath
         .default('data/logs/access.log')
         .describe('A file, reopened when it is rotated, or `stdout`.'),
       format: z
@@ -56,7 +55,7 @@ export const schema = z.strictObject({
         .default('127.0.0.1')
         .describe('A loopback address.'),
       port: port.default(9901).describe('TCP port. 0 takes a free one.'),
-      socket: z.string().optional().describe('A unix socket instead of a port.'),
+      socket: filePath.optional().describe('A unix socket instead of a port.'),
     })
     .prefault({})
     .describe('Metrics, health and the route table. Loopback or a unix socket only.'),

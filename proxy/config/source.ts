@@ -3,7 +3,7 @@ import { interpolate, isInterpolated } from './interpolate.ts'
 import type { ConfigProblem } from './loaded.ts'
 import { type Places, placeOf, placesOf, problemAt } from './places.ts'
 import { type Finding, formatPath, type Path } from './problem.ts'
-import { findUnclosed } from './unclosed.ts'
+import { findRunaway, findUnclosed } from './unclosed.ts'
 
 /** routes.yaml as plain values, and the way back from a value to its place in the text. */
 export interface Source {
@@ -245,12 +245,15 @@ function describeFaults(places: Places, faults: readonly YAMLError[]): ConfigPro
   return problems.filter(({ line }, index) => problems.findIndex((other) => other.line === line) === index)
 }
 
-const missesAnEnd = /Missing closing|end with a|Nested mappings are not allowed/
+const missesAnEnd =
+  /Missing closing|end with a|Nested mappings are not allowed|Block collections are not allowed/
 const ends: Readonly<Record<string, string>> = { '{': '}', '[': ']', '"': '"', "'": "'" }
 
 function describeFault(places: Places, fault: YAMLError): ConfigProblem {
   const offset = fault.pos[0]
-  const unclosed = missesAnEnd.test(fault.message) ? findUnclosed(places.text, offset) : undefined
+  const unclosed = missesAnEnd.test(fault.message)
+    ? findUnclosed(places.text, offset)
+    : findRunaway(places.text, offset)
   if (unclosed !== undefined) {
     const message = `is not YAML: this ${unclosed.sign} is not closed`
     return problemAt(places, unclosed.offset, {

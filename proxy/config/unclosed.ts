@@ -28,6 +28,25 @@ export function findUnclosed(text: string, place: number): Unclosed | undefined 
   return open.at(-1)
 }
 
+/**
+ * The quote that goes on to the one that was meant to begin another text: behind the dash or the key of its line, and
+ * right before what YAML then takes for text of its own.
+ */
+export function findRunaway(text: string, place: number): Unclosed | undefined {
+  let offset = 0
+  for (const token of new Lexer().lex(text)) {
+    if (marks.has(token)) continue
+    if (offset >= place) return undefined
+    const [sign = ''] = token
+    const end = offset + token.length
+    const isQuoted = sign === '"' || sign === "'"
+    if (isQuoted && text.slice(end, place).trim() === '' && /\n[ ]*(- |[\w-]+: ).$/.test(token))
+      return { offset, sign }
+    offset = end
+  }
+  return undefined
+}
+
 // --- internal ---
 
 /** Beginning of a document, of a plain scalar, and of an error in a flow: control characters of the lexer's own. */

@@ -1,12 +1,14 @@
 import { z } from 'zod'
-import { fieldName, secret, targetAddress } from './patterns.ts'
+import { certificateName, fieldName, filePath, secret, targetAddress } from './patterns.ts'
 import { duration, network } from './units.ts'
 
 /** The services behind the proxy: fixed addresses, or addresses that services announce themselves. */
 
 const upstreamTls = z.strictObject({
-  ca: z.string().optional().describe('PEM file with the authority that signed its certificate.'),
-  servername: z.string().optional().describe('Name that the certificate must carry, if it is not the host.'),
+  ca: filePath.optional().describe('PEM file with the authority that signed its certificate.'),
+  servername: certificateName
+    .optional()
+    .describe('Name that the certificate must carry, if it is not the host.'),
   insecureSkipVerify: z
     .boolean()
     .default(false)
@@ -15,7 +17,10 @@ const upstreamTls = z.strictObject({
     ),
 })
 
-const healthPath = z.string().startsWith('/', 'is not a path; write one such as /health')
+const healthPath = z
+  .string()
+  .startsWith('/', 'is not a path; write one such as /health')
+  .regex(/^[\x21-\x7e]*$/, 'holds blanks or letters beyond ASCII; percent-encode them')
 
 const healthCheck = z.strictObject({
   path: healthPath.describe('Path that is asked for.'),
@@ -98,7 +103,7 @@ export const upstream = z
       .default(['127.0.0.0/8', '::1'])
       .describe('Networks that leased targets may lie in. A name must resolve into them, at every connect.'),
     sockets: z
-      .array(z.string().min(1))
+      .array(filePath)
       .default(['data/sockets'])
       .describe('Folders that leased unix sockets may lie in, from the folder of routes.yaml.'),
     connections: z.int().min(1).default(256).describe('Most connections to one target per worker.'),

@@ -1,13 +1,8 @@
+import { addHeaders, askForPasswords, leaveOut, proxyTarget } from './caddyfile-directives.ts'
+import { type Matcher, matcherOf, narrow } from './caddyfile-matchers.ts'
 import { type CaddyLine, parseCaddyfile } from './caddyfile-syntax.ts'
 import { closedUntilDecided, closeRoute } from './guards.ts'
-import {
-  emptyImport,
-  type Imported,
-  type ImportedRoute,
-  listenerOf,
-  passwordsOf,
-  upstreamOf,
-} from './imported.ts'
+import { emptyImport, type Imported, type ImportedRoute, listenerOf } from './imported.ts'
 
 /**
  * Reads a Caddyfile: sites with `reverse_proxy`, `file_server`, `redir`, `handle`, `header`, `encode`, `basicauth`,
@@ -39,14 +34,8 @@ interface Place {
   /** What `handle_path` takes off. */
   readonly prefix?: 'strip'
   readonly path?: string
-  readonly inherited: Readonly<Record<string, unknown>>
-}
-
-interface Matcher {
-  readonly paths?: readonly string[]
   readonly methods?: readonly string[]
-  readonly allow?: readonly string[]
-  readonly deny?: readonly string[]
+  readonly inherited: Readonly<Record<string, unknown>>
 }
 
 function readSite(site: CaddyLine, imported: Imported, email: string | undefined): void {
@@ -80,33 +69,6 @@ function readAddress(address: string, imported: Imported): { host: string; tls: 
   const number = port === undefined ? (tls ? 443 : 80) : Number(port)
   return { host, tls, listener: listenerOf(imported, number, tls) }
 }
-
-function matcherOf(line: CaddyLine, imported: Imported): Matcher {
-  const entries = line.block?.map(({ words, line: at }) => ({ words, line: at })) ?? [
-    { words: line.words.slice(1), line: line.line },
-  ]
-  let matcher: Matcher = {}
-  for (const { words, line: at } of entries) {
-    const not = words[0] === 'not'
-    const [kind = '', ...values] = not ? words.slice(1) : words
-    if (kind === 'path' && !not) matcher = { ...matcher, paths: values }
-    else if (kind === 'method' && !not) matcher = { ...matcher, methods: values }
-    else if (kind === 'remote_ip') {
-      const networks = values
-        .flatMap((value) => (value === 'private_ranges' ? privateRanges : [value]))
-        .filter((value) => value !== 'forwarded')
-      matcher = not ? { ...matcher, deny: networks } : { ...matcher, allow: networks }
-    } else
-      imported.leftOut.push({
-        line: at,
-        text: words.join(' '),
-        why: 'a matcher looks at paths, methods and addresses here',
-      })
-  }
-  return matcher
-}
-
-const privateRanges = ['192.168.0.0/16', '172.16.0.0/12', '10.0.0.0/8', '127.0.0.1/8', 'fd00::/8', '::1']
 
 /** Directives that say something of all requests of their block, and those that end a request. */
 function readBlock(block: readonly CaddyLine[], place: Place): void {
@@ -164,13 +126,14 @@ function readEnding(line: CaddyLine, place: Place, root: string | undefined): vo
       const prefix = name === 'handle_path' ? ('strip' as const) : undefined
       const found = matcher?.startsWith('@') ? place.matchers.get(matcher) : undefined
       const paths = found?.paths ?? [matcher?.startsWith('@') ? undefined : matcher]
-      const allow = found?.allow === undefined ? {} : { allow: found.allow }
+      // Whom the block is not for would go on to another in Caddy. Here they are refused.
       for (const path of paths)
         readBlock(line.block ?? [], {
           ...place,
           path: path ?? place.path,
           prefix,
-          inherited: { ...place.inherited, ...allow },
+          methods: found?.methods ?? place.methods,
+          inherited: narrow(place.inherited, found),
         })
       return
     }
@@ -245,13 +208,9 @@ function addRoutes(
       hosts: place.hosts,
       path: path.replace(/\*$/, '').replace(/(.)\/+$/, '$1') || '/',
       exact: !path.endsWith('*') && path !== '/',
-      methods: named?.methods,
+      methods: named?.methods ?? place.methods,
       listeners: place.listeners,
-      policies: {
-        ...place.inherited,
-        ...(named?.allow === undefined ? {} : { allow: named.allow }),
-        ...(named?.deny === undefined ? {} : { deny: named.deny }),
-      },
+      policies: { ...narrow(place.inherited, named) },
       prefix: place.prefix,
     }
     finish(route)
@@ -264,98 +223,4 @@ function noteDeeper(imported: Imported, line: CaddyLine, path: string): void {
     'a prefix is its own path, too, here: /api/* is /api/ and below in Caddy, and /api goes elsewhere'
   if (!imported.leftOut.some((other) => other.why === why))
     imported.leftOut.push({ line: line.line, text: path, why })
-}
-
-function proxyTarget(
-  line: CaddyLine,
-  args: readonly string[],
-  route: ImportedRoute,
-  { imported }: Place,
-): string {
-  const more: Record<string, unknown> = {}
-  const targets = args.map(targetOf)
-  for (const { words, line: at, block } of line.block ?? []) {
-    const [name, ...values] = words
-    if (name === 'to') targets.push(...values.map(targetOf))
-    else if (name === 'lb_policy')
-      more.balance = { least_conn: 'leastConnections', ip_hash: 'hash' }[values[0] ?? ''] ?? undefined
-    else if (name === 'health_uri') more.health = values[0]
-    else if (name === 'header_up' && /^host$/i.test(values[0] ?? ''))
-      route.host = values[1]?.startsWith('{') ? 'target' : values[1]
-    else if (name === 'header_up' && /^x-(real-ip|forwarded-)/i.test(values[0] ?? '')) continue
-    else if (name === 'transport' && block?.some((entry) => entry.words[0] === 'tls_insecure_skip_verify'))
-      more.tls = { insecureSkipVerify: true }
-    else if (!['flush_interval', 'health_interval', 'health_timeout'].includes(name ?? ''))
-      imported.leftOut.push({
-        line: at,
-        text: words.join(' '),
-        why: 'has no counterpart in an upstream here',
-      })
-  }
-  if (more.balance === undefined) delete more.balance
-  return upstreamOf(imported, targets, more)
-}
-
-function targetOf(address: string): string {
-  if (/^unix\//.test(address)) return `unix:${address.slice('unix/'.length)}`
-  if (/^https?:\/\//.test(address)) return address
-  return `http://${address.startsWith(':') ? `127.0.0.1${address}` : address}`
-}
-
-/** Users within the Caddyfile become a password file: their bcrypt hashes stay good. */
-function askForPasswords(
-  line: CaddyLine,
-  policies: Record<string, unknown>,
-  { imported, matchers }: Place,
-): void {
-  const users = (line.block ?? []).flatMap(({ words: [user = '', hash = ''] }) => {
-    // Older ones write the hash in Base64.
-    const plain = hash.startsWith('$') ? hash : Buffer.from(hash, 'base64').toString()
-    return plain.startsWith('$2') ? [`${user}:${plain}`] : []
-  })
-  const matcher = line.words.find((word) => /^[/@*]/.test(word))
-  if (users.length === 0 || users.length !== line.block?.length) {
-    leaveOut(imported, line, `its hashes are none of bcrypt: ${closedUntilDecided}`)
-    closeRoute({ policies })
-    return
-  }
-  if (matcher !== undefined && matcher !== '*')
-    leaveOut(
-      imported,
-      line,
-      `all around is asked for the password, not only ${matchers.get(matcher)?.paths?.join(' ') ?? matcher}: give that path a route of its own`,
-    )
-  policies.basicAuth = { users: passwordsOf(imported, users), realm: 'restricted' }
-}
-
-function addHeaders(line: CaddyLine, policies: Record<string, unknown>, { imported }: Place): void {
-  const own = line.words.slice(1)
-  const entries = line.block?.map(({ words, line: at }) => ({ words, at })) ?? [{ words: own, at: line.line }]
-  const before = (policies.headers ?? {}) as {
-    response?: { set?: Record<string, string>; remove?: string[] }
-  }
-  const response = { set: { ...before.response?.set }, remove: [...(before.response?.remove ?? [])] }
-  for (const { words, at } of entries) {
-    const [field = '', value] = words
-    if (/^[/@]/.test(field))
-      imported.leftOut.push({
-        line: at,
-        text: words.join(' '),
-        why: 'give the route of that path its own `headers`',
-      })
-    else if (field.startsWith('-')) response.remove.push(field.slice(1))
-    else if (value !== undefined && !value.includes('{')) response.set[field.replace(/^[+?>]/, '')] = value
-    else
-      imported.leftOut.push({
-        line: at,
-        text: words.join(' '),
-        why: 'a field with placeholders is not known beforehand',
-      })
-  }
-  const kept = Object.fromEntries(Object.entries(response).filter(([, each]) => Object.keys(each).length > 0))
-  if (Object.keys(kept).length > 0) policies.headers = { ...before, response: kept }
-}
-
-function leaveOut(imported: Imported, { words, line }: CaddyLine, why: string): void {
-  imported.leftOut.push({ line, text: words.join(' '), why })
 }

@@ -15,6 +15,8 @@ const apache = (rules: string) =>
     `<VirtualHost *:80>\nServerName a.test\nProxyPass / http://127.0.0.1:1/\n${rules}\n</VirtualHost>`,
   )
 const caddy = (rules: string) => importCaddyfile(`a.test {\n${rules}\nreverse_proxy 127.0.0.1:1\n}`)
+/** Only what is written, with no proxy behind it. */
+const caddyOnly = (rules: string) => importCaddyfile(`a.test {\n${rules}\n}`)
 const traefik = (middleware: string) =>
   importTraefik(`http:
   routers: { a: { rule: Host(\`a.test\`), service: s, middlewares: [m] } }
@@ -41,6 +43,18 @@ const closed: [string, Imported][] = [
   ['Caddy: abort', caddy('@x header X a\nabort @x')],
   ['Caddy: forward_auth', caddy('forward_auth 127.0.0.1:9 {\nuri /ask\n}')],
   ['Caddy: an unknown hash', caddy('basicauth {\nann plain\n}')],
+  [
+    'Caddy: forward_auth, and addresses in a matcher',
+    caddyOnly(
+      '@outside not remote_ip 10.0.0.0/8\nforward_auth 127.0.0.1:9 {\nuri /ask\n}\nreverse_proxy @outside :1',
+    ),
+  ],
+  [
+    'Caddy: addresses that no two blocks have in common',
+    caddyOnly(
+      '@a remote_ip 10.0.0.1\n@b remote_ip 10.0.0.2\nhandle @a {\nhandle @b {\nreverse_proxy :1\n}\n}',
+    ),
+  ],
   ['Traefik: a plugin', traefik('{ plugin: { guard: {} } }')],
   ['Traefik: a middleware of another file', traefik('{}')],
 ]
@@ -48,7 +62,7 @@ const closed: [string, Imported][] = [
 for (const [name, imported] of closed)
   test(`${name}: the route is closed`, () =>
     assert.deepEqual(
-      imported.routes.map(({ policies }) => policies.deny),
+      imported.routes.map(({ policies }) => (policies.deny as string[] | undefined)?.slice(0, 2)),
       imported.routes.map(() => ['0.0.0.0/0', '::/0']),
     ))
 
@@ -94,4 +108,23 @@ test('lines of access whose order cannot be kept let fewer pass, and that is tol
     assert.equal(applyAccess(lines(text), route), isSame, text)
     assert.deepEqual(route.policies, policies, text)
   }
+})
+
+test('a block of Caddy is for those whom its matcher takes, by address and by method', () => {
+  const { routes } = caddyOnly(
+    '@outside {\nnot remote_ip 10.0.0.0/8\nmethod POST\n}\nhandle @outside {\nreverse_proxy :1\n}',
+  )
+  assert.deepEqual(
+    routes.map(({ policies, methods }) => [policies.deny, methods]),
+    [[['10.0.0.0/8'], ['POST']]],
+  )
+})
+
+test('what balances by address in Caddy does here, and a limit of Traefik without a number is none', () => {
+  const { upstreams } = caddyOnly('reverse_proxy :1 :2 {\nlb_policy ip_hash\n}')
+  assert.deepEqual(
+    [...upstreams.values()].map(({ balance }) => balance),
+    ['client'],
+  )
+  assert.equal(traefik('{ buffering: { memRequestBodyBytes: 5 } }').routes[0]?.policies.maxBody, undefined)
 })

@@ -2,7 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises'
 
 /** One line of the JSON access log, as `line-json.ts` writes it, as far as others read it back. */
 export interface LoggedExchange {
-  /** Unix seconds. */
+  /** When it ended, in Unix seconds. */
   readonly ts: number
   readonly request: {
     readonly remote_ip: string
@@ -15,6 +15,8 @@ export interface LoggedExchange {
     readonly tls?: unknown
   }
   readonly status: number
+  /** Seconds. */
+  readonly duration?: number
   readonly entrypoint: string
   readonly decision: 'allow' | 'deny' | 'error'
   readonly router?: string
@@ -49,17 +51,19 @@ export function parseLoggedExchange(line: string): LoggedExchange | undefined {
 export async function* linesFromEnd(path: string): AsyncGenerator<string> {
   const file = await open(path, 'r')
   try {
-    yield* linesOf(file, (await file.stat()).size)
+    for await (const { line } of placesFromEnd(file, (await file.stat()).size)) yield line.toString('utf8')
   } finally {
     await file.close()
   }
 }
 
-// --- internal ---
+/** A line that is not empty, and the byte of the file that it begins with. Its bytes are good until the next is asked for. */
+export interface PlacedLine {
+  readonly line: Buffer
+  readonly offset: number
+}
 
-const piece = 256 * 1024
-
-async function* linesOf(file: FileHandle, size: number): AsyncGenerator<string> {
+export async function* placesFromEnd(file: FileHandle, size: number): AsyncGenerator<PlacedLine> {
   const buffer = Buffer.alloc(piece)
   let end = size
   // Bytes, because a piece may begin within a character.
@@ -69,13 +73,19 @@ async function* linesOf(file: FileHandle, size: number): AsyncGenerator<string> 
     const { bytesRead } = await file.read(buffer, 0, end - start, start)
     const text = Buffer.concat([buffer.subarray(0, bytesRead), rest])
     end = start
-    const from = start === 0 ? 0 : text.indexOf(10) + 1
-    if (start > 0 && from === 0) {
-      rest = text
-      continue
+    let until = text.length
+    for (;;) {
+      const before = until === 0 ? -1 : text.lastIndexOf(10, until - 1)
+      // What stands before the first line break of a piece goes on in the piece before it.
+      if (before === -1) break
+      if (before + 1 < until) yield { line: text.subarray(before + 1, until), offset: start + before + 1 }
+      until = before
     }
-    const lines = text.subarray(from).toString('utf8').split('\n')
-    for (let at = lines.length - 1; at >= 0; at--) if (lines[at] !== '') yield lines[at] as string
-    rest = Buffer.from(text.subarray(0, from))
+    rest = Buffer.from(text.subarray(0, until))
   }
+  if (rest.length > 0) yield { line: rest, offset: 0 }
 }
+
+// --- internal ---
+
+const piece = 256 * 1024

@@ -26,8 +26,8 @@ export interface Judge {
   judge(logged: LoggedExchange): Promise<Judgement>
   /** How many were judged as their log says because their credentials are not in it. */
   readonly assumed: number
-  /** How many came to a route with a rate limit, which is not asked: it depends on all that came before. */
-  readonly limited: number
+  /** How many came to a limit that counts by something which the log hides, and so were not counted. */
+  readonly uncounted: number
 }
 
 /**
@@ -38,7 +38,7 @@ export function createJudge({ state, config }: Gatehouse): Judge {
   const listeners = new Map(listenersOf(config).map((listener) => [listener.name, listener]))
   let current: LoggedExchange
   let assumed = 0
-  let limited = 0
+  let uncounted = 0
   const policies = new Map<Route, readonly Policy[]>()
 
   const assuming = (policy: Policy): Policy => ({
@@ -52,12 +52,25 @@ export function createJudge({ state, config }: Gatehouse): Judge {
         : pass
     },
   })
+  /** A rehearsal looks at a limit and does not count. Here all that came before is counted, too. */
+  const counting = (policy: Policy, { config: { policies } }: Route): Policy => {
+    const by = policies.rateLimit?.by ?? 'client'
+    return {
+      ...policy,
+      decide(facts) {
+        if (!isHiddenFrom(by, facts, current)) return policy.decide?.({ ...facts, rehearsal: false }) ?? pass
+        uncounted++
+        return pass
+      },
+    }
+  }
   const policiesOf = (route: Route): readonly Policy[] => {
     const known = policies.get(route)
     if (known !== undefined) return known
-    const made = route.policies.map((policy) =>
-      needsCredentials.has(policy.name) ? assuming(policy) : policy,
-    )
+    const made = route.policies.map((policy) => {
+      if (policy.name === 'rateLimit') return counting(policy, route)
+      return needsCredentials.has(policy.name) ? assuming(policy) : policy
+    })
     policies.set(route, made)
     return made
   }
@@ -73,7 +86,6 @@ export function createJudge({ state, config }: Gatehouse): Judge {
     }
     const { route } = found
     facts.params = found.params
-    if (route.policies.some(({ name }) => name === 'rateLimit')) limited++
     const asked = askPolicies(policiesOf(route), facts)
     const decision = asked instanceof Promise ? await asked : asked
     if (decision.outcome === 'deny') {
@@ -95,8 +107,8 @@ export function createJudge({ state, config }: Gatehouse): Judge {
     get assumed() {
       return assumed
     },
-    get limited() {
-      return limited
+    get uncounted() {
+      return uncounted
     },
     async judge(logged) {
       current = logged
@@ -121,6 +133,13 @@ export function createJudge({ state, config }: Gatehouse): Judge {
 /** What the access log writes in place of a secret. */
 const hidden = 'REDACTED'
 const needsCredentials: ReadonlySet<string> = new Set(['basicAuth', 'jwt', 'forwardAuth'])
+
+/** Whether the log does not tell by what a limit counted a request: claims stand in a token, and tokens in no log. */
+function isHiddenFrom(by: string, { headers }: Facts, { shortened }: LoggedExchange): boolean {
+  if (by.startsWith('claim:')) return true
+  if (!by.startsWith('header:')) return false
+  return shortened === true || headers.get(by.slice('header:'.length).toLowerCase()) === hidden
+}
 
 function refusal(code: keyof typeof errors, reason?: string): Judgement {
   return { status: errors[code].status, route: undefined, by: code, reason }

@@ -1,7 +1,9 @@
 import { type ClientAddress, inNetworks, type Network, parseAddress, parseNetwork } from '../address.ts'
 import type { Gatehouse } from '../gatehouse.ts'
-import { type LoggedExchange, linesFromEnd, parseLoggedExchange } from '../observability/logged-exchange.ts'
+import type { LoggedExchange } from '../observability/logged-exchange.ts'
 import { createJudge, type Judgement } from './judge.ts'
+import { lastExchanges } from './last-exchanges.ts'
+import type { LogClock } from './replayed-limits.ts'
 
 /** What a new table would make of the requests that the old one has had. */
 export interface Replay {
@@ -13,8 +15,8 @@ export interface Replay {
   readonly unread: number
   /** Requests whose credentials the log hides, and which are taken to be judged by them as they were. */
   readonly assumed: number
-  /** Requests whose route, in the new table, has a rate limit: it is not replayed, because the log may lack what came before. */
-  readonly limited: number
+  /** Requests that a rate limit of the new table counts by something which the log hides: they pass it here. */
+  readonly uncounted: number
   /** The largest first. */
   readonly changes: readonly ReplayChange[]
 }
@@ -28,6 +30,8 @@ export interface ReplayChange {
   /** What all their paths begin with. */
   readonly path: string
   readonly hosts: readonly string[]
+  /** How many clients they came from; ten thousand are that or more. */
+  readonly addresses: number
   /** The smallest network that holds all their clients, or the clients if they are few. */
   readonly clients: readonly string[]
   /** Why the new table refuses, of the last one. */
@@ -40,6 +44,8 @@ export interface ReplaySettings {
   readonly files: readonly string[]
   /** At most so many requests, the last ones. */
   readonly last: number
+  /** Told how far the log has come: what both tables count limits by. */
+  readonly clock: LogClock
   onProgress?(judged: number): void
 }
 
@@ -47,32 +53,29 @@ export interface ReplaySettings {
 export async function replay(
   before: Gatehouse,
   after: Gatehouse,
-  { files, last, onProgress }: ReplaySettings,
+  { files, last, clock, onProgress }: ReplaySettings,
 ): Promise<Replay> {
   const [judgeBefore, judgeAfter] = [createJudge(before), createJudge(after)]
   const groups = new Map<string, Group>()
   let requests = 0
   let unread = 0
   let since: number | undefined
-  for await (const line of newestLines(files)) {
-    if (requests >= last) break
-    const logged = parseLoggedExchange(line)
-    if (logged === undefined) {
-      unread++
-      continue
-    }
+  const onUnread = (): void => void unread++
+  for await (const { logged, began } of lastExchanges(files, last, onUnread)) {
     requests++
-    since = Math.min(since ?? logged.ts, logged.ts)
+    since ??= began
+    // One that lasted long is told late, and a clock does not go back.
+    clock.now = Math.max(clock.now, began)
     const [was, willBe] = [await judgeBefore.judge(logged), await judgeAfter.judge(logged)]
     if (isOther(was, willBe)) gather(groups, { logged, was, willBe })
     if (requests % progressEvery === 0) onProgress?.(requests)
   }
   return {
     requests,
-    since: since === undefined ? undefined : since * 1000,
+    since,
     unread,
     assumed: judgeAfter.assumed,
-    limited: judgeAfter.limited,
+    uncounted: judgeAfter.uncounted,
     changes: [...groups.values()].map(describe).sort((a, b) => b.count - a.count),
   }
 }
@@ -80,11 +83,6 @@ export async function replay(
 // --- internal ---
 
 const progressEvery = 5_000
-
-/** One file after the other: what is asked is which requests, not in which order they came. */
-async function* newestLines(files: readonly string[]): AsyncGenerator<string> {
-  for (const file of files) yield* linesFromEnd(file)
-}
 
 function isOther(was: Judgement, willBe: Judgement): boolean {
   return was.status !== willBe.status || was.route !== willBe.route || was.by !== willBe.by
@@ -165,6 +163,7 @@ function describe({ count, before, after, first, path, hosts, clients }: Group):
     after,
     path: `/${path.join('/')}`,
     hosts: [...hosts].sort(),
+    addresses: clients.size,
     clients: clients.size <= 3 ? [...clients.keys()].sort() : networksOf([...clients.values()]),
     reason: first.willBe.reason,
     example: `${request.method} ${scheme}://${request.host}${request.uri} --from ${request.client_ip}`,

@@ -1,38 +1,85 @@
-import type { HeaderEntry, ResponseHead, ResponseHeaders } from '../request/policies/policy.ts'
+import { type ErrorCode, GatehouseError } from '../errors.ts'
+import { refusalBy } from '../request/pipeline.ts'
+import type { ResponseHead, ResponseHeaders } from '../request/policies/policy.ts'
 import type { Rehearsal } from '../request/rehearsal.ts'
-import { redirectOf, statusOf } from './explanation.ts'
+import { switchingFields } from '../request/relay/relay-tunnel.ts'
+import { completeHead, declareLength, fieldsOf } from '../request/respond/complete-head.ts'
+import { errorPage, type Refusal } from '../request/respond/respond.ts'
+import { methodsOfFiles } from '../request/respond/serve-file.ts'
 
 /** The head of the response as far as it is ours to say: what an upstream or a file adds is not known beforehand. */
 export interface RehearsedHead {
   /** Undefined where an upstream or a file decides. */
   readonly status: number | undefined
-  /** By lower-case name. */
+  /** By lower-case name, with the fields of the route over those of what answers. What Node adds is not among them. */
   readonly headers: ResponseHeaders
 }
 
-/** What the policies of the route make of the response, by the hooks that the running proxy calls. */
+/**
+ * The head that the running proxy would send, made by the functions that make it there. A policy that breaks on it
+ * makes it an error page here, too.
+ */
 export function rehearsedHead(rehearsal: Rehearsal): RehearsedHead {
-  const { route, facts, decision } = rehearsal
-  const status = statusOf(rehearsal)
-  const head: ResponseHead = { status: status ?? 200, headers: Object.create(null) }
-  const location = redirectOf(rehearsal) ?? locationOf(rehearsal)
-  if (location !== undefined) head.headers.location = location
-  if (route !== undefined && facts !== undefined) {
-    setAll(head.headers, route.fixedHeaders)
-    setAll(head.headers, decision?.responseHeaders ?? [])
-    if (decision?.outcome === 'answer') setAll(head.headers, decision.headers)
-    for (const editor of route.responseEditors) editor.editResponse?.(facts, head)
+  try {
+    return completed(rehearsal)
+  } catch (error) {
+    return refused(rehearsal, error instanceof GatehouseError ? error.code : 'internal')
   }
-  return { status, headers: head.headers }
 }
 
 // --- internal ---
 
-function locationOf({ route, facts, decision }: Rehearsal): string | undefined {
-  if (decision?.outcome !== 'pass' || facts === undefined) return undefined
-  return route?.destination.kind === 'redirect' ? route.destination.locate(facts) : undefined
+function completed(rehearsal: Rehearsal): RehearsedHead {
+  const { exchange, facts, unreadable, ambiguous, unmatched, route, decision } = rehearsal
+  if (unreadable !== undefined) return refused(rehearsal, unreadable.code)
+  if (ambiguous) return refused(rehearsal, 'path_ambiguous')
+  if (unmatched?.kind === 'nothing') return refused(rehearsal, 'no_route')
+  if (unmatched?.kind === 'redirect') return finished(rehearsal, ours(unmatched.head))
+  if (facts === undefined || route === undefined || decision === undefined)
+    return { ...finished(rehearsal, unknown()), status: undefined }
+  if (decision.outcome === 'deny') return refused(rehearsal, decision.code, refusalBy(decision))
+  if (decision.outcome === 'answer') {
+    const { status, headers, body = '' } = decision
+    return finished(rehearsal, ours({ status, headers: fieldsOf(headers) }, Buffer.byteLength(body)))
+  }
+  const { destination } = route
+  if (destination.kind === 'closed') return refused(rehearsal, 'extension_broken')
+  if (destination.kind === 'redirect')
+    return finished(
+      rehearsal,
+      ours({ status: destination.status, headers: { location: destination.locate(facts) } }),
+    )
+  if (facts.upgrade && destination.kind === 'upstream') {
+    const headers = switchingFields({ exchange, route, facts }, Object.create(null))
+    return { status: undefined, headers: { ...headers, connection: 'Upgrade', upgrade: 'websocket' } }
+  }
+  if (destination.kind === 'files' && facts.method !== 'GET' && facts.method !== 'HEAD')
+    return refused(rehearsal, 'method_not_allowed', { responseHeaders: methodsOfFiles })
+  return { ...finished(rehearsal, unknown()), status: undefined }
 }
 
-function setAll(headers: ResponseHeaders, entries: readonly HeaderEntry[]): void {
-  for (const [name, value] of entries) headers[name.toLowerCase()] = value
+/** Of an upstream or a file nothing is known, but most answer with success. */
+function unknown(): ResponseHead {
+  return { status: 200, headers: Object.create(null) }
+}
+
+function ours(head: ResponseHead, length = 0): ResponseHead {
+  const own = { status: head.status, headers: { ...head.headers } }
+  declareLength(own, length)
+  return own
+}
+
+function refused(
+  { exchange, ...rehearsal }: Rehearsal,
+  code: ErrorCode,
+  refusal: Refusal = {},
+): RehearsedHead {
+  exchange.errorCode = code
+  const { head } = errorPage(exchange, code, refusal)
+  return finished({ exchange, ...rehearsal }, head)
+}
+
+function finished({ exchange }: Rehearsal, head: ResponseHead): RehearsedHead {
+  completeHead(exchange, head)?.destroy()
+  return head
 }

@@ -40,7 +40,10 @@ function assemble(
   policies: readonly Policy[],
   destination: Destination,
 ): Route {
-  const limits = policies.map((policy) => policy.bodyLimit ?? Number.POSITIVE_INFINITY)
+  const limits = policies.flatMap(({ name, mode, bodyLimit: limit }) =>
+    limit === undefined ? [] : [{ policy: name, mode, limit }],
+  )
+  const bodyLimits = limits.filter(({ mode }) => mode === 'enforce').map(({ limit }) => limit)
   return {
     name: route.name,
     rule: `${basename(context.config.file)}:${route.line}`,
@@ -50,7 +53,8 @@ function assemble(
     methods: route.match.methods && new Set(route.match.methods),
     destination,
     policies: policies.filter((policy) => policy.decide !== undefined),
-    bodyLimit: Math.min(Number.POSITIVE_INFINITY, ...limits),
+    bodyLimit: Math.min(Number.POSITIVE_INFINITY, ...bodyLimits),
+    watchedBody: limits.filter(({ mode }) => mode === 'observe').sort((a, b) => a.limit - b.limit)[0],
     fixedHeaders: policies.flatMap((policy) => policy.fixedHeaders ?? []),
     requestEditors: policies.filter((policy) => policy.editRequest !== undefined),
     responseEditors: policies.filter((policy) => policy.editResponse !== undefined),

@@ -56,6 +56,8 @@ export class Exchange implements ExchangeRecord {
   upstreamStatus: number | undefined
   upstreamDuration: number | undefined
   attempts = 0
+  /** The policy in observe mode that would have cut the request's body, which declared no length. */
+  outgrew: string | undefined
   kind: 'http' | 'websocket' | 'sse' = 'http'
   /**
    * What is under way for the client, ended when it leaves. An object that is there anyway: a closure for each

@@ -13,9 +13,10 @@ import type { RouteTable } from './match/route-table.ts'
 import { askPolicies, type Decision } from './policies/ask.ts'
 import type { HeaderEntry } from './policies/policy.ts'
 import { relay } from './relay/relay.ts'
-import { fieldsOf, refuse, refuseError, respond } from './respond/respond.ts'
+import { fieldsOf } from './respond/complete-head.ts'
+import { type Refusal, refuse, refuseError, respond } from './respond/respond.ts'
 import { serveFile } from './respond/serve-file.ts'
-import { judgeUnmatched, type ListenerRules } from './unmatched.ts'
+import { findOwnProof, judgeUnmatched, type ListenerRules, type Unmatched } from './unmatched.ts'
 
 /** What the pipeline reads besides the exchange. Swapped as a whole by a reload. */
 export interface PipelineState extends ListenerRules {
@@ -68,6 +69,8 @@ export async function serve(
     if (exchange.trace !== undefined) facts.traceparent = exchange.trace.traceparent
 
     // match
+    const proof = findOwnProof(facts, state)
+    if (proof !== undefined) return await serveChallenge(exchange, proof, facts)
     const found = state.table.match(facts)
     if (found.found === 'ambiguous') throw new GatehouseError('path_ambiguous')
     if (found.found === 'nothing') return await answerUnmatched(exchange, facts, state)
@@ -105,13 +108,21 @@ async function answerUnmatched(exchange: Exchange, facts: Facts, rules: Listener
   const unmatched = judgeUnmatched(facts, rules)
   switch (unmatched.kind) {
     case 'challenge':
-      exchange.prefix = unmatched.prefix
-      return serveFile(exchange, unmatched.folders, facts)
+      return serveChallenge(exchange, unmatched, facts)
     case 'redirect':
       return respond(exchange, unmatched.head)
     case 'nothing':
       refuse(exchange, 'no_route', { reason: `no route for ${facts.host}${facts.path} on ${facts.listener}` })
   }
+}
+
+function serveChallenge(
+  exchange: Exchange,
+  { folders, prefix }: Extract<Unmatched, { kind: 'challenge' }>,
+  facts: Facts,
+): Promise<void> {
+  exchange.prefix = prefix
+  return serveFile(exchange, folders, facts)
 }
 
 function redirect(
@@ -135,14 +146,19 @@ function passes(exchange: Exchange, decision: Decision): boolean {
       respond(exchange, { status: decision.status, headers: fieldsOf(decision.headers) }, decision.body)
       return false
     case 'deny':
-      refuse(exchange, decision.code, {
-        policy: decision.policy,
-        reason: decision.reason,
-        message: decision.message,
-        retryAfter: retryAfterIn(decision.responseHeaders),
-      })
+      refuse(exchange, decision.code, refusalBy(decision))
       return false
   }
+}
+
+/** What a policy that refused has to say on the page, and in the log. */
+export function refusalBy({
+  policy,
+  reason,
+  message,
+  responseHeaders,
+}: Extract<Decision, { outcome: 'deny' }>): Refusal {
+  return { policy, reason, message, retryAfter: retryAfterIn(responseHeaders) }
 }
 
 /** Seconds, as the refusal itself says: the page and its field must not name two times. */

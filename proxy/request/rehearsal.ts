@@ -10,10 +10,12 @@ import { askPolicies, type Decision, type TraceEntry } from './policies/ask.ts'
 import { handshakeFields } from './relay/relay-tunnel.ts'
 import { requestHeadersFor } from './relay/request-headers.ts'
 import { upstreamHost, upstreamPath } from './relay/rewrite.ts'
-import { judgeUnmatched, type Unmatched } from './unmatched.ts'
+import { findOwnProof, judgeUnmatched, type Unmatched } from './unmatched.ts'
 
 /** What would become of a request, without a client, an upstream, or a limit that is used up. */
 export interface Rehearsal {
+  /** What was walked through the stages, as far as it came. */
+  readonly exchange: Exchange
   /** Why the request cannot even be read; then there is nothing else. */
   readonly unreadable?: GatehouseError
   readonly facts?: Facts
@@ -33,33 +35,46 @@ export interface Rehearsal {
  * stops before the relay. `explain` prints it.
  */
 export async function rehearse(incoming: Incoming, state: PipelineState): Promise<Rehearsal> {
+  const exchange = new Exchange(incoming)
+  exchange.id = placeholder
   try {
-    return await rehearseReadable(incoming, state)
+    return await rehearseReadable(exchange, incoming, state)
   } catch (error) {
-    if (error instanceof GatehouseError) return { unreadable: error, nearMisses: [], trace: [] }
+    if (error instanceof GatehouseError) return { exchange, unreadable: error, nearMisses: [], trace: [] }
     throw error
   }
 }
 
-async function rehearseReadable(incoming: Incoming, state: PipelineState): Promise<Rehearsal> {
+/** As long as the id of an exchange, which is part of the length of an error page. */
+const placeholder = 'set-for-each-exchange-and-not-before'
+
+async function rehearseReadable(
+  exchange: Exchange,
+  incoming: Incoming,
+  state: PipelineState,
+): Promise<Rehearsal> {
   const facts: Facts = { ...readFacts(incoming, state.trustedProxies), rehearsal: true }
+  exchange.facts = facts
+  const proof = findOwnProof(facts, state)
+  if (proof !== undefined) return { exchange, facts, unmatched: proof, nearMisses: [], trace: [] }
   const found = state.table.match(facts)
   const route = found.found === 'route' ? found.route : undefined
   const misses = nearMisses(state.table.routes, facts, route)
-  if (found.found === 'ambiguous') return { facts, ambiguous: true, nearMisses: misses, trace: [] }
+  if (found.found === 'ambiguous') return { exchange, facts, ambiguous: true, nearMisses: misses, trace: [] }
   if (found.found === 'nothing')
-    return { facts, unmatched: judgeUnmatched(facts, state), nearMisses: misses, trace: [] }
+    return { exchange, facts, unmatched: judgeUnmatched(facts, state), nearMisses: misses, trace: [] }
   facts.params = found.params
+  exchange.matched = found.route
   const trace: TraceEntry[] = []
   const decision = await askPolicies(found.route.policies, facts, trace)
-  const exchange = new Exchange(incoming)
-  exchange.id = 'set-for-each-exchange'
   exchange.prefix = found.prefix
+  exchange.addedHeaders = decision.responseHeaders
   if (decision.outcome === 'pass') {
     exchange.upstreamHeaders = decision.requestHeaders
     exchange.user = decision.user
   }
-  return { facts, route, nearMisses: misses, trace, decision, sent: sentTo(exchange, found.route, facts) }
+  const sent = sentTo(exchange, found.route, facts)
+  return { exchange, facts, route, nearMisses: misses, trace, decision, sent }
 }
 
 function sentTo(exchange: Exchange, route: Route, facts: Facts): Rehearsal['sent'] {

@@ -82,6 +82,26 @@ test('hosts of routes get certificates by themselves, and all workers serve them
   assert.doesNotMatch(said, /PRIVATE KEY/)
 })
 
+test('a route that takes everything on port 80 does not keep the authority from its proofs', {
+  ...parts,
+  timeout: 120_000,
+}, async (t) => {
+  const address = addressOfTest()
+  const upstream = await startUpstream(t)
+  const authority = await startAuthority(t, { 'app.test': address })
+  const table = tableFor(authority, upstream.url, address).replace(/.*shop.*\n/, '')
+  const hiding = `  - { name: all, listeners: [http], policies: { deny: [0.0.0.0/0] }, to: "${upstream.url}" }\n`
+  const gatehouse = await startServing(t, table + hiding)
+  const ask = () =>
+    request(gatehouse.url('https').replace('localhost', '127.0.0.1'), {
+      headers: { host: 'app.test' },
+      servername: 'app.test',
+      ca: authority.root,
+    })
+  await eventually(async () => (await ask()).status === 200, { timeout: long })
+  assert.equal((await request(`http://${address}/`)).status, 403)
+})
+
 test('a certificate is renewed under load, and no handshake fails', {
   ...parts,
   timeout: 120_000,

@@ -57,18 +57,23 @@ describe('gatehouse plan', () => {
     assert.match(stdout, /None of the last 1 requests .* changes\./)
   })
 
-  test('requests on a route with a rate limit are counted, because a limit is not replayed', async (t) => {
+  test('a rate limit is replayed: who would be past it, and the running proxy agrees', async (t) => {
     const scene = await startScene(t)
     for (let i = 0; i < 3; i++) await request(`${scene.plain}/inside/${i}`)
     await request(`${scene.secure}/elsewhere`)
     await scene.logged(4)
-    await writeFile(
-      join(scene.folder, 'new.yaml'),
-      scene.withPolicies('{ rateLimit: { limit: 1, per: 1m } }'),
-    )
+    const limited = scene.withPolicies('{ rateLimit: { limit: 1, per: 1m } }')
+    await writeFile(join(scene.folder, 'new.yaml'), limited)
     const { stdout } = await runCli(['plan', 'new.yaml'], { cwd: scene.folder })
-    assert.match(stdout, /^3 requests are on routes with a rate limit, which is not replayed/m)
-    assert.match(stdout, /None of the last 4 requests/)
+    assert.match(
+      stdout,
+      /2 of the last 4 requests .* change:\n\s+2 {2}200 by inside → 429 by rateLimit\n\s+all on \S+\/inside from 127\.0\.0\.1\n\s+127\.0\.0\.1 is past 1 in 60 s/,
+    )
+    await scene.edit(limited)
+    await scene.said(/is taken up/)
+    const statuses: number[] = []
+    for (let i = 0; i < 3; i++) statuses.push((await request(`${scene.plain}/inside/${i}`)).status)
+    assert.deepEqual(statuses, [200, 429, 429])
   })
 
   test('whoever brought credentials is judged by them as before, whoever brought none is refused', async (t) => {

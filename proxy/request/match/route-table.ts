@@ -10,8 +10,11 @@ import type { Route } from './route.ts'
  */
 export interface RouteTable {
   readonly routes: readonly Route[]
-  match(facts: Facts): Match
+  match(facts: MatchedFacts): Match
 }
+
+/** What of a request decides its route. */
+export type MatchedFacts = Pick<Facts, 'listener' | 'method' | 'host' | 'path'>
 
 export type Match =
   | {
@@ -37,7 +40,7 @@ export function buildRouteTable(routes: readonly Route[]): RouteTable {
   return { routes, match: (facts) => matchFacts(trees, facts) }
 }
 
-function matchFacts(trees: ReadonlyMap<string | undefined, PathTree<Route>>, facts: Facts): Match {
+function matchFacts(trees: ReadonlyMap<string | undefined, PathTree<Route>>, facts: MatchedFacts): Match {
   const match = search(trees, facts, facts.path)
   const bare = withoutPathParameters(facts.path)
   if (bare === facts.path) return match
@@ -51,7 +54,11 @@ function matchFacts(trees: ReadonlyMap<string | undefined, PathTree<Route>>, fac
 
 const nothing: Match = Object.freeze({ found: 'nothing' })
 
-function search(trees: ReadonlyMap<string | undefined, PathTree<Route>>, facts: Facts, path: string): Match {
+function search(
+  trees: ReadonlyMap<string | undefined, PathTree<Route>>,
+  facts: MatchedFacts,
+  path: string,
+): Match {
   let params: Params | undefined
   let prefix = ''
   const accept = (route: Route, values: Params, end: number): boolean => {

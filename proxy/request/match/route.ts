@@ -21,11 +21,19 @@ export interface Route {
   /** Policies in the order in which they are asked, and those with each further hook. */
   readonly policies: readonly Policy[]
   readonly bodyLimit: number
+  /** The smallest limit of a policy in observe mode. */
+  readonly watchedBody: WatchedBody | undefined
   readonly fixedHeaders: readonly HeaderEntry[]
   readonly requestEditors: readonly Policy[]
   readonly responseEditors: readonly Policy[]
   readonly encoders: readonly Policy[]
   readonly middleware?: Middleware
+}
+
+export interface WatchedBody {
+  readonly policy: string
+  /** Bytes. */
+  readonly limit: number
 }
 
 export type Destination =

@@ -4,7 +4,7 @@ import { sampleFacts } from '../../../test/harness/facts.ts'
 import type { Extension } from '../../config/loaded.ts'
 import { askPolicies } from './ask.ts'
 import { buildExtensionPolicy } from './extension-policy.ts'
-import { pass } from './policy.ts'
+import { pass, type ResponseHead } from './policy.ts'
 
 type Create = (options: unknown) => unknown
 
@@ -129,3 +129,14 @@ for (const [what, verdict] of nonsense) {
     }
   })
 }
+
+test('a response field that would end the field is an error of the extension, and is not left in the head', () => {
+  const policy = build(() => ({
+    editResponse(_: unknown, head: ResponseHead) {
+      head.headers['x-b'] = 'a\r\nset-cookie: b'
+    },
+  }))
+  const head: ResponseHead = { status: 200, headers: { 'x-a': 'kept' } }
+  assert.throws(() => policy.editResponse?.(sampleFacts(), head), { code: 'ERR_INVALID_CHAR' })
+  assert.deepEqual(head.headers, { 'x-a': 'kept' })
+})

@@ -1,7 +1,7 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import type { Extension, RoutePolicies } from '../../config/loaded.ts'
 import { errors, GatehouseError } from '../../errors.ts'
-import type { HeaderEntry, Policy, Verdict } from './policy.ts'
+import type { HeaderEntry, Policy, ResponseHead, Verdict } from './policy.ts'
 
 /** What the `create` of an extension makes: a policy without what the route file says of it. */
 export type ExtensionPolicy = Omit<Policy, 'name' | 'mode'>
@@ -70,7 +70,13 @@ function checkPolicy(name: string, made: unknown): ExtensionPolicy {
       return verdict instanceof Promise ? verdict.then(checkVerdict) : checkVerdict(verdict)
     }
   }
-  if (given.editResponse) bound.editResponse = given.editResponse.bind(given)
+  const editResponse = given.editResponse?.bind(given)
+  if (editResponse) {
+    bound.editResponse = function editByExtension(facts, head) {
+      editResponse(facts, head)
+      checkHead(head)
+    }
+  }
   if (given.editRequest) bound.editRequest = given.editRequest.bind(given)
   if (given.encodeBody) bound.encodeBody = given.encodeBody.bind(given)
   if (Object.keys(bound).length === 0) throw broken(name, 'has no hook, so it would do nothing')
@@ -90,6 +96,21 @@ function checkVerdict(verdict: Verdict): Verdict {
   if (verdict.verdict === 'pass' && verdict.requestHeaders) checkFields(verdict.requestHeaders)
   if (verdict.responseHeaders) checkFields(verdict.responseHeaders)
   return verdict
+}
+
+/**
+ * Node writes any value over HTTP/2, and the next hop may speak HTTP/1.1: a line break would end the field there. What
+ * cannot be sent leaves the head, too, because the error page that follows is edited by the same extension.
+ */
+function checkHead({ headers }: ResponseHead): void {
+  for (const name in headers) {
+    try {
+      checkFields([headers[name] ?? []].flat().map((value) => [name, value]))
+    } catch (error) {
+      delete headers[name]
+      throw error
+    }
+  }
 }
 
 function checkFields(fields: readonly HeaderEntry[]): void {

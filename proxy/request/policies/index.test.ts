@@ -42,11 +42,11 @@ test('a limit by claim is asked after the policy that verifies the token', () =>
 })
 
 test('options that cannot work say which policy they are of', () => {
-  const rateLimit = { ...readOptions('rateLimit', { limit: 5 }), per: 25 * 86_400_000 }
+  const rateLimit = readOptions('rateLimit', { limit: 5, by: 'claim:sub' })
   assert.throws(() => build({ rateLimit, extensions: [] }), {
     name: 'PolicyOptionsError',
     policy: 'rateLimit',
-    message: 'policies.rateLimit: `per` is at most 24d',
+    message: /^policies\.rateLimit: `by: claim:sub` needs the policy jwt/,
   })
 })
 

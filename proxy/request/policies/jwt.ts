@@ -153,8 +153,6 @@ interface Login {
 
 function readLogin(login: string): Login {
   const isPath = /^\/(?![/\\])/.test(login)
-  if (!/^[\x21-\x7e]+$/.test(login) || login.includes('#') || !(isPath || /^https?:\/\/[^/]/.test(login)))
-    throw new Error('login: is neither a path, such as /login, nor an http(s) address')
   const path = isPath ? login.split('?', 1)[0] : undefined
   return { before: `${login}${login.includes('?') ? '&' : '?'}next=`, path }
 }

@@ -3,8 +3,7 @@ import { deny, type Policy, pass } from './policy.ts'
 
 /**
  * Refuses a request body above the limit: at once where its length is declared, and by `bodyLimit`, which the
- * relay counts, where it is not. In observe mode only the declared length is looked at: a streamed body is
- * relayed uncounted, because there is no way to end it in the middle and let it pass.
+ * relay counts, where it is not. In observe mode the relay counts as well, and notes what it would have cut.
  */
 export function maxBody(options: PolicyOptions<'maxBody'>): Policy {
   const { size, mode } = options
@@ -13,6 +12,5 @@ export function maxBody(options: PolicyOptions<'maxBody'>): Policy {
     if (declared === undefined || !(Number(declared) > size)) return pass
     return deny('body_too_large', `content-length ${declared} is above the limit of ${size} bytes`)
   }
-  const name = 'maxBody'
-  return mode === 'observe' ? { name, mode, decide } : { name, mode, decide, bodyLimit: size }
+  return { name: 'maxBody', mode, decide, bodyLimit: size }
 }

@@ -69,7 +69,10 @@ export interface Policy {
   readonly needsClaims?: boolean
   /** Stage 3. Decided from facts alone. Answers synchronously wherever it can. */
   decide?(facts: Facts): Verdict | Promise<Verdict>
-  /** The most bytes of request body that may be relayed; the relay counts and refuses with `body_too_large`. */
+  /**
+   * The most bytes of request body that may be relayed; the relay counts and refuses with `body_too_large`. In observe
+   * mode it relays all of it, and notes that there was more.
+   */
   readonly bodyLimit?: number
   /** Fields set on every response of the route, worked out when the table was built. Lower-case names. */
   readonly fixedHeaders?: readonly HeaderEntry[]

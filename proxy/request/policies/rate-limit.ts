@@ -22,7 +22,6 @@ type Options = PolicyOptions<'rateLimit'>
  * fairly among clients that mean well, and holds back none that makes up a new value for every request.
  */
 export function rateLimit(options: Options, context: PolicyContext): Policy {
-  if (options.per > longestWindow) throw new Error('`per` is at most 24d')
   if (options.by.startsWith('claim:') && context.policies.jwt === undefined)
     throw new Error(
       `\`by: ${options.by}\` needs the policy jwt on the same route: claims are those of its token`,
@@ -97,9 +96,6 @@ const clockDrift = 1_000
 
 /** What a failing shared store is replaced with, until it is back. Kept for all tables: a reload forgives nobody. */
 const spareLimits = memoryLimits()
-
-/** setInterval, which the store clears by, takes no more: longer, and it would fire without end. */
-const longestWindow = 24 * 86_400_000
 
 async function rehearse(store: CountStore, key: string, judge: Judge): Promise<Verdict> {
   const count = await store.get?.(key)

@@ -5,8 +5,8 @@ import { GatehouseError } from '../../errors.ts'
 import type { ReceivedFields } from '../../upstreams/http1/received-head.ts'
 import type { Target } from '../../upstreams/upstream.ts'
 import type { Exchange } from '../exchange.ts'
-import type { ResponseHead } from '../policies/policy.ts'
-import { fieldsOf } from '../respond/respond.ts'
+import type { ResponseHead, ResponseHeaders } from '../policies/policy.ts'
+import { fieldsOf } from '../respond/complete-head.ts'
 import type { Outcome, Relay } from './attempt.ts'
 import { ResponseRelay } from './relay-request.ts'
 import { requestHeadersFor, setTargetHeaders } from './request-headers.ts'
@@ -88,15 +88,23 @@ function openTunnel(relay: Relay, received: ReceivedFields, upstream: Socket, ou
   upstream.once('close', closed)
 }
 
-/** The head that tells the client of the switch: the upstream's, with what policies add and change. */
-function switchingHead({ exchange, route, facts }: Relay, received: ReceivedFields): string {
+/** The fields that tell the client of the switch: the upstream's, with what policies add and change. */
+export function switchingFields(
+  { exchange, route, facts }: Pick<Relay, 'exchange' | 'route' | 'facts'>,
+  received: ReceivedFields,
+): ResponseHeaders {
   const head: ResponseHead = {
     status: 101,
     headers: Object.assign(received, fieldsOf(exchange.addedHeaders)),
   }
   for (const editor of route.responseEditors) editor.editResponse?.(facts, head)
+  head.headers['x-request-id'] = exchange.id
+  return head.headers
+}
+
+function switchingHead(relay: Relay, received: ReceivedFields): string {
   let lines = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n'
-  for (const [name, value] of Object.entries({ ...head.headers, 'x-request-id': exchange.id })) {
+  for (const [name, value] of Object.entries(switchingFields(relay, received))) {
     for (const one of [value].flat()) {
       // Nobody looks at these bytes after us, and a line break would end the field and begin one of somebody's choosing.
       if (/[^\t\x20-\x7e\x80-\xff]/.test(one))

@@ -18,8 +18,7 @@ export function relay(exchange: Exchange, route: Route, facts: Facts, retried: R
   // Middleware that parses bodies leaves nothing to relay, and the upstream would wait for it for ever.
   if (framing !== 'none' && exchange.request.readableDidRead)
     throw new GatehouseError('internal', 'middleware read the body of the request before it could be relayed')
-  const body =
-    framing === 'none' ? undefined : relayedBody(exchange, route.bodyLimit, route.config.minUploadRate)
+  const body = framing === 'none' ? undefined : relayedBody(exchange, route, framing)
   const { upstream } = destination
   attempt({ exchange, route, facts, upstream, key, framing, body, invited: false, tried: [], retried })
 }

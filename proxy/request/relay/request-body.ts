@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import { GatehouseError } from '../../errors.ts'
 import type { Exchange } from '../exchange.ts'
+import type { Route, WatchedBody } from '../match/route.ts'
 
 /** How a request's body is framed, so that it is framed again and never guessed (RFC 9112 §6.3). */
 export type Framing = 'none' | 'chunked' | number
@@ -30,8 +31,13 @@ const rateWindow = 10_000
  * The client's own stream is not handed over, because whoever destroys it destroys the client's connection,
  * and with it the response that says why.
  */
-export function relayedBody(exchange: Exchange, limit: number, minRate: number): Readable {
+export function relayedBody(exchange: Exchange, route: Route, framing: Framing): Readable {
   const { request } = exchange
+  const { bodyLimit, config } = route
+  const minRate = config.minUploadRate
+  // A declared length was judged by the policy itself.
+  const watched = framing === 'chunked' ? route.watchedBody : undefined
+  const watchedLimit = watched?.limit ?? Number.POSITIVE_INFINITY
   let waiting = false
   let seen = 0
   const body = new Readable({
@@ -50,8 +56,9 @@ export function relayedBody(exchange: Exchange, limit: number, minRate: number):
   })
   const onData = (chunk: Buffer): void => {
     exchange.bytesReceived += chunk.length
-    if (exchange.bytesReceived > limit)
-      return void body.destroy(new GatehouseError('body_too_large', `more than ${limit} bytes`))
+    if (exchange.bytesReceived > bodyLimit)
+      return void body.destroy(new GatehouseError('body_too_large', `more than ${bodyLimit} bytes`))
+    if (exchange.bytesReceived > watchedLimit && watched !== undefined) noteOutgrown(exchange, watched)
     if (body.push(chunk)) return
     waiting = false
     request.pause()
@@ -75,4 +82,11 @@ export function relayedBody(exchange: Exchange, limit: number, minRate: number):
   exchange.response.once('close', () => body.destroy())
   request.pause()
   return body
+}
+
+/** Once, and in the log as if the policy had said it at the beginning. */
+function noteOutgrown(exchange: Exchange, { policy, limit }: WatchedBody): void {
+  if (exchange.outgrew !== undefined) return
+  exchange.outgrew = policy
+  exchange.observed = [...(exchange.observed ?? []), { policy, reason: `more than ${limit} bytes` }]
 }

@@ -1,46 +1,22 @@
-import type { Readable, Transform, Writable } from 'node:stream'
+import type { Readable, Writable } from 'node:stream'
 import { type ErrorCode, errors, GatehouseError } from '../../errors.ts'
 import type { Exchange } from '../exchange.ts'
-import type { Facts } from '../facts.ts'
-import type { Route } from '../match/route.ts'
-import type { HeaderEntry, ResponseHead, ResponseHeaders } from '../policies/policy.ts'
+import type { HeaderEntry, ResponseHead } from '../policies/policy.ts'
+import { completeHead, declareLength, setAll } from './complete-head.ts'
 import { cutShort, endRequestAfter, whenTaken } from './ending.ts'
 import { prefersHtml, renderError } from './error-page.ts'
-import { keepOneOfEach } from './single-valued.ts'
 import { writeHead } from './write-head.ts'
-
-/** Fields that an HTTP/2 response may not carry (RFC 9113 §8.2.2). Setting one would throw. */
-const connectionFields = [
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'transfer-encoding',
-  'upgrade',
-  'http2-settings',
-]
 
 /**
  * Sends the head of a response, whoever made it, and answers where its body goes. This is the one place where
  * a head is written, so no field that a policy asks for can be missed on an error page, a file or a redirect.
  */
 export function beginResponse(exchange: Exchange, head: ResponseHead): Writable {
-  const { response, matched: route, facts } = exchange
-  const headers = head.headers
-  let coding: Transform | undefined
-  if (route !== undefined && facts !== undefined) {
-    for (const [name, value] of route.fixedHeaders) {
-      // An error page brings a policy of its own, stricter than any route's, without which it would not look right.
-      if (exchange.errorCode === undefined || name !== 'content-security-policy') headers[name] = value
-    }
-    setAll(headers, exchange.addedHeaders)
-    coding = applyPolicies(exchange, route, facts, head)
-  }
-  headers['x-request-id'] = exchange.id
-  keepOneOfEach(headers)
-  if ('stream' in exchange.request) for (const name of connectionFields) delete headers[name]
+  const { response } = exchange
+  const coding = completeHead(exchange, head)
   endRequestAfter(exchange)
   exchange.status = head.status
-  exchange.responseHeaders = headers
+  exchange.responseHeaders = head.headers
   writeHead(exchange, head)
   if (coding === undefined) return response as Writable
   coding.on('error', () => cutShort(exchange))
@@ -48,32 +24,11 @@ export function beginResponse(exchange: Exchange, head: ResponseHead): Writable 
   return coding
 }
 
-/** What policies do to a response. Answers a coding for its body, if it gets one. */
-function applyPolicies(
-  exchange: Exchange,
-  route: Route,
-  facts: Facts,
-  head: ResponseHead,
-): Transform | undefined {
-  try {
-    for (const editor of route.responseEditors) editor.editResponse?.(facts, head)
-    let coding: Transform | undefined
-    for (const encoder of route.encoders) coding ??= encoder.encodeBody?.(facts, head)
-    return coding
-  } catch (error) {
-    // An extension broke. Its route answers 500, and that page goes out without it.
-    if (exchange.errorCode === undefined)
-      throw new GatehouseError('internal', `a policy broke on a response: ${String(error)}`, { cause: error })
-    return undefined
-  }
-}
-
 /** Sends a whole response. */
 export function respond(exchange: Exchange, head: ResponseHead, body?: Buffer | string): void {
   const bytes = typeof body === 'string' ? Buffer.from(body) : body
   const bodiless = head.status === 204 || head.status === 304
-  if (!bodiless && head.headers['content-length'] === undefined)
-    head.headers['content-length'] = String(bytes?.length ?? 0)
+  declareLength(head, bytes?.length ?? 0)
   const output = beginResponse(exchange, head)
   if (bytes === undefined || bodiless || exchange.method === 'HEAD') return void output.end()
   exchange.bytesSent += bytes.length
@@ -127,6 +82,16 @@ export function refuse(exchange: Exchange, code: ErrorCode, refusal: Refusal = {
   if (refusal.policy !== undefined) exchange.denyReason = refusal.reason
   else exchange.detail ??= refusal.reason
   if (exchange.response.headersSent) return cutShort(exchange)
+  const { head, body } = errorPage(exchange, code, refusal)
+  respond(exchange, head, body)
+}
+
+/** The page or the problem that a refusal sends, before the fields of the route are put over its own. */
+export function errorPage(
+  exchange: Exchange,
+  code: ErrorCode,
+  refusal: Refusal,
+): { head: ResponseHead; body: Buffer } {
   const entry = errors[code]
   const page = renderError(code, {
     html: prefersHtml(exchange.request.headers.accept),
@@ -140,7 +105,7 @@ export function refuse(exchange: Exchange, code: ErrorCode, refusal: Refusal = {
   if (refusal.responseHeaders) setAll(head.headers, refusal.responseHeaders)
   // Where the request ends is not known for sure, so nothing after it is read as another one.
   if (code === 'framing_invalid') head.headers.connection = 'close'
-  respond(exchange, head, page.body)
+  return { head, body: page.body }
 }
 
 /** Ends an exchange that threw. What is no error of the catalogue is ours, and says nothing outside. */
@@ -150,22 +115,4 @@ export function refuseError(exchange: Exchange, error: unknown): void {
     reason:
       error instanceof GatehouseError ? error.message : error instanceof Error ? error.stack : String(error),
   })
-}
-
-/** Entries as fields of a head. One that is said twice stays twice. */
-export function fieldsOf(entries: readonly HeaderEntry[]): ResponseHeaders {
-  const headers: ResponseHeaders = Object.create(null)
-  setAll(headers, entries)
-  return headers
-}
-
-// A field that is said twice stays twice, and replaces what was there before.
-function setAll(headers: ResponseHeaders, entries: readonly HeaderEntry[]): void {
-  const own = new Set<string>()
-  for (const [name, value] of entries) {
-    const key = name.toLowerCase()
-    const before = own.has(key) ? headers[key] : undefined
-    headers[key] = before === undefined ? value : [before, value].flat()
-    own.add(key)
-  }
 }

@@ -1,5 +1,6 @@
 import type { Exchange } from '../exchange.ts'
 import type { Facts } from '../facts.ts'
+import type { HeaderEntry } from '../policies/policy.ts'
 import { openFile } from './files.ts'
 import { refuse, respond, respondWithStream } from './respond.ts'
 
@@ -13,6 +14,9 @@ export interface Folder {
   readonly spa: boolean
   readonly only?: boolean
 }
+
+/** Said with `method_not_allowed`, which every other method gets (RFC 9110 §15.5.6). */
+export const methodsOfFiles: readonly HeaderEntry[] = [['allow', 'GET, HEAD']]
 
 /** Answers an exchange with a file of the first folder that has it, the matched prefix removed from its path. */
 export async function serveFile(
@@ -31,8 +35,8 @@ export async function serveFile(
   })
   if (answer === 'file_not_found' && others.length > 0) return serveFile(exchange, others, facts)
   if (typeof answer === 'string') {
-    const allow = answer === 'method_not_allowed' ? [['allow', 'GET, HEAD'] as const] : undefined
-    return refuse(exchange, answer, { reason: `${facts.path} in ${folder.root}`, responseHeaders: allow })
+    const responseHeaders = answer === 'method_not_allowed' ? methodsOfFiles : undefined
+    return refuse(exchange, answer, { reason: `${facts.path} in ${folder.root}`, responseHeaders })
   }
   const head = { status: answer.status, headers: { ...answer.headers } }
   if (answer.stream === undefined) return respond(exchange, head)
