@@ -15,8 +15,10 @@ SOURCES := $(shell find proxy services -name page -prune -o -type f ! -name '*.t
 # Each service's page/ becomes dist/pages/<service>/; services/shared/page/ is part of all of them. The proxy has one, too.
 PAGES := dist/pages/dashboard/index.html \
   $(patsubst services/%/page/index.html,dist/pages/%/index.html,$(wildcard services/*/page/index.html))
-# Which tests `make test` runs, and how many milliseconds each may take.
+# Which tests `make test` runs, how many files at a time, and how many milliseconds each test may take. They wait for
+# much (a lease that ends, a container, a recording), so that two cores have time for three files.
 TESTS ?= 'proxy/**/*.test.ts' 'services/**/*.test.ts' 'test/**/*.test.ts'
+TEST_CONCURRENCY ?= 3
 TEST_TIMEOUT ?= 60000
 
 .DEFAULT_GOAL := help
@@ -40,7 +42,7 @@ dev: $(INSTALLED) ## Serves routes.yaml from the sources and starts again when a
 test: $(INSTALLED) $(PAGES) ## Runs all tests. One file or folder: make test TESTS=proxy/address.test.ts
 	@node test/setup/install-parts.ts
 	@exec timeout --kill-after=10 850 \
-	  node --test --test-concurrency=2 --test-timeout=$(TEST_TIMEOUT) \
+	  node --test --test-concurrency=$(TEST_CONCURRENCY) --test-timeout=$(TEST_TIMEOUT) \
   --test-reporter=spec --test-reporter-destination=stdout \
   --test-reporter=./test/setup/reporter.ts --test-reporter-destination=stderr $(TESTS)
 
