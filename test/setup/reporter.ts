@@ -1,4 +1,4 @@
-import { relative } from 'node:path'
+import { relative, resolve } from 'node:path'
 import type { TestEvent } from 'node:test/reporters'
 import { inspect } from 'node:util'
 
@@ -14,7 +14,7 @@ export default async function* report(events: AsyncIterable<TestEvent>): AsyncGe
     if (type !== 'test:complete') continue
     const { name, file, line, details } = data
     const place = file === undefined ? '' : relative('', file)
-    const isWholeFile = name === file
+    const isWholeFile = file !== undefined && resolve(name) === file
     const error = details.error as Failure | undefined
     // One that fails only because of one inside it has nothing to add.
     if (error !== undefined && error.failureType !== 'subtestsFailed')
