@@ -5,6 +5,8 @@
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+# V8's compiled code is kept between starts, as ./gatehouse does: most of what the tests do is to start something.
+export NODE_COMPILE_CACHE ?= $(CURDIR)/data/compile-cache
 
 # npm writes this file last whenever it installs, so `npm install` counts as well.
 INSTALLED := node_modules/.package-lock.json
@@ -13,8 +15,10 @@ SOURCES := $(shell find proxy services -name page -prune -o -type f ! -name '*.t
 # Each service's page/ becomes dist/pages/<service>/; services/shared/page/ is part of all of them. The proxy has one, too.
 PAGES := dist/pages/dashboard/index.html \
   $(patsubst services/%/page/index.html,dist/pages/%/index.html,$(wildcard services/*/page/index.html))
-# Which tests `make test` runs, and how many milliseconds each may take.
+# Which tests `make test` runs, how many files at a time, and how many milliseconds each test may take. They wait for
+# much (a lease that ends, a container, a recording), so that two cores have time for three files.
 TESTS ?= 'proxy/**/*.test.ts' 'services/**/*.test.ts' 'test/**/*.test.ts'
+TEST_CONCURRENCY ?= 3
 TEST_TIMEOUT ?= 60000
 
 .DEFAULT_GOAL := help
@@ -33,11 +37,14 @@ run: $(BUILT) $(PAGES) ## Serves routes.yaml and all services: https on 8443, ht
 dev: $(INSTALLED) ## Serves routes.yaml from the sources and starts again when a file of proxy/ changes.
 	@exec node --watch-path=proxy proxy/main.ts serve
 
-# The last lines are the test runner's own. A file that never ends is a leak, and fails at the time limit.
+# The runner keeps what failed for its last page; reporter.ts says it at once. A file that never ends is a leak, and
+# fails at the time limit.
 test: $(INSTALLED) $(PAGES) ## Runs all tests. One file or folder: make test TESTS=proxy/address.test.ts
 	@node test/setup/install-parts.ts
 	@exec timeout --kill-after=10 850 \
-	  node --test --test-concurrency=2 --test-timeout=$(TEST_TIMEOUT) --test-reporter=spec $(TESTS)
+	  node --test --test-concurrency=$(TEST_CONCURRENCY) --test-timeout=$(TEST_TIMEOUT) \
+  --test-reporter=spec --test-reporter-destination=stdout \
+  --test-reporter=./test/setup/reporter.ts --test-reporter-destination=stderr $(TESTS)
 
 CHECKS := types style floors unused schema docs house
 .PHONY: $(CHECKS:%=check-%)

@@ -57,6 +57,12 @@ export async function openRedis(settings: RedisSettings): Promise<Redis> {
     changed(there)
   }
 
+  /** The client gives up for good when it hears of a failover while it asks the sentinels where to go. */
+  for (const client of [asking, listening])
+    client.on('end', () => {
+      const again = () => closed || void client.connect().catch(() => {})
+      setTimeout(again, pauseBefore(0)).unref()
+    })
   asking.on('ready', () => turn(true))
   asking.on('close', () => turn(false))
   asking.on('error', (error: Error) => {

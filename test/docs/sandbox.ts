@@ -43,6 +43,8 @@ export async function runInSandbox(t: Teardown, commands: readonly string[]): Pr
     DEVICES_PORT: ports.get('8000'),
     ADMIN_PORT: ports.get('9901'),
     NODE_TEST_CONTEXT: undefined,
+    // Its own, which goes with the folder.
+    NODE_COMPILE_CACHE: undefined,
     // A password is asked for at a terminal, and read from a pipe.
     HOME: folder,
   }

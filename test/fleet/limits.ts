@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { eventually } from '../harness/eventually.ts'
 import { request } from '../harness/request.ts'
 import type { Fleet } from './scene.ts'
 
@@ -25,12 +26,13 @@ export async function passedBy({ proxies }: Fleet, client: string, asks: number)
  * for itself; then another client is asked.
  */
 export async function limitHolds(fleet: Fleet, client: string): Promise<void> {
-  for (let round = 0; ; round++) {
+  let round = 0
+  const ask = async () => {
     const before = await countedHere(fleet)
-    const passed = await passedBy(fleet, `${client} ${round}`, 240)
-    if ((await countedHere(fleet)) > before && round < 10) continue
-    return assert.equal(passed, 100)
+    const passed = await passedBy(fleet, `${client} ${round++}`, 240)
+    return (await countedHere(fleet)) === before && passed
   }
+  assert.equal(await eventually(ask, { timeout: 60_000, every: 200 }), 100)
 }
 
 async function countedHere({ proxies }: Fleet): Promise<number> {

@@ -47,7 +47,7 @@ const defaultUpstreams = `
 const defaultRoutes = `
   - { name: photos, match: { path: /photos }, to: photos }
   - { name: desktop, match: { path: "/desktop/:key" }, to: "desktop/:key" }
-  - { name: few, match: { path: /few }, policies: { rateLimit: { limit: 100, per: 10s, by: "header:x-client" } }, to: photos }`
+  - { name: few, match: { path: /few }, policies: { rateLimit: { limit: 100, per: 1m, by: "header:x-client" } }, to: photos }`
 
 /** Starts proxies with one registration key and a folder each, as machines of their own would have them. */
 export async function startFleet(t: Teardown, options: FleetOptions): Promise<Fleet> {

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 import { needs, pathOf } from '../harness/parts.ts'
 import { onEnd, type Teardown } from '../harness/teardown.ts'
@@ -15,14 +16,15 @@ export interface Visit {
 }
 
 /** For the tests that open a browser. */
-export const inBrowser = needs('chromium', 'fonts')
+export const inBrowser = needs('chromium', 'fonts', 'perl')
 
 /** Debian's Chromium, without a window; nothing on a machine that lacks it. */
-export async function openBrowser(t: Teardown): Promise<Browser | undefined> {
+export async function openBrowser(t: Teardown, args: readonly string[] = []): Promise<Browser | undefined> {
   if (inBrowser.skip) return undefined
   const browser = await chromium.launch({
-    executablePath: pathOf('chromium'),
-    args: ['--no-sandbox', '--disable-background-networking', '--disable-gpu'],
+    executablePath: fileURLToPath(new URL('steady-chromium', import.meta.url)),
+    env: { ...process.env, CHROMIUM: pathOf('chromium') },
+    args: ['--no-sandbox', '--disable-background-networking', '--disable-gpu', ...args],
   })
   onEnd(t, () => browser.close())
   return browser
@@ -42,9 +44,7 @@ export async function visit(
   const complaints: string[] = []
   page.on('pageerror', (error) => complaints.push(error.message))
   page.on('console', (message) => {
-    // An interface came or went on this machine, as Docker's do in other tests; the browser asks again by itself.
-    if (message.type() === 'error' && !/ERR_NETWORK_CHANGED/.test(message.text()))
-      complaints.push(message.text())
+    if (message.type() === 'error') complaints.push(message.text())
   })
   await page.goto(address)
   return { page, complaints }

@@ -1,12 +1,10 @@
 import { join } from 'node:path'
 import type { Browser } from 'playwright-core'
-import { chromium } from 'playwright-core'
 import { runCli, startCli } from '../../harness/cli.ts'
 import { eventually } from '../../harness/eventually.ts'
-import { pathOf } from '../../harness/parts.ts'
 import { request } from '../../harness/request.ts'
-import { onEnd, type Teardown } from '../../harness/teardown.ts'
-import { inBrowser } from '../../system/browser.ts'
+import type { Teardown } from '../../harness/teardown.ts'
+import { openBrowser } from '../../system/browser.ts'
 import { cloneShipped } from '../../system/shipped.ts'
 import { type CameraService, startCamera } from './service.ts'
 
@@ -75,18 +73,9 @@ export async function openCameraBrowser(
   t: Teardown,
   { camera = 'allowed', names }: CameraBrowser = {},
 ): Promise<Browser | undefined> {
-  if (inBrowser.skip) return undefined
-  const browser = await chromium.launch({
-    executablePath: pathOf('chromium'),
-    args: [
-      '--no-sandbox',
-      '--disable-background-networking',
-      '--disable-gpu',
-      ...(camera === 'none' ? [] : ['--use-fake-device-for-media-stream']),
-      ...(camera === 'allowed' ? ['--use-fake-ui-for-media-stream'] : []),
-      ...(names === undefined ? [] : [`--host-resolver-rules=MAP ${names} 127.0.0.1`]),
-    ],
-  })
-  onEnd(t, () => browser.close())
-  return browser
+  return openBrowser(t, [
+    ...(camera === 'none' ? [] : ['--use-fake-device-for-media-stream']),
+    ...(camera === 'allowed' ? ['--use-fake-ui-for-media-stream'] : []),
+    ...(names === undefined ? [] : [`--host-resolver-rules=MAP ${names} 127.0.0.1`]),
+  ])
 }

@@ -37,7 +37,7 @@ export function testInBrowser(sceneOf: () => { scene: Scene; browser: Browser | 
       assert.match(bob.page.url(), /\/desktops\/\?open=bob-debian$|\/desktop\/bob-debian\//)
       await picture(t, bob.page, 'waiting')
       await turnsInto(bob.page, `${origin}/desktop/bob-debian`)
-      const open = alice.page.locator('[data-type=debian]').getByRole('link', { name: 'Open' })
+      const open = alice.page.locator('[data-type=debian]').getByRole('link', { name: 'Open', exact: true })
       await open.waitFor({ timeout: 60_000 })
       await picture(t, alice.page, 'running')
       const [window] = await Promise.all([alice.page.context().waitForEvent('page'), open.click()])
@@ -90,13 +90,13 @@ export function testInBrowser(sceneOf: () => { scene: Scene; browser: Browser | 
         storageState: await bob.page.context().storageState(),
       })
       const card = page.locator('[data-type=debian]')
-      await card.getByRole('button', { name: 'Delete' }).click()
+      await card.getByRole('button', { name: 'Delete', exact: true }).click()
       await page.getByRole('button', { name: 'Delete, keep files' }).click()
       await card.getByRole('button', { name: 'Start', exact: true }).click({ timeout: 60_000 })
-      await card.getByRole('link', { name: 'Open' }).waitFor({ timeout: 60_000 })
+      await card.getByRole('link', { name: 'Open', exact: true }).waitFor({ timeout: 60_000 })
       assert.equal(await engine.docker('exec', 'desktop-bob-debian', 'cat', 'proof.txt'), 'bob was here')
       // The address inside of it, from a bookmark, is no dead end when it is stopped.
-      await card.getByRole('button', { name: 'Stop' }).click()
+      await card.getByRole('button', { name: 'Stop', exact: true }).click()
       await card.getByRole('button', { name: 'Start', exact: true }).waitFor({ timeout: 60_000 })
       await goTo(page, `${origin}/desktop/bob-debian/vnc.html?autoconnect=true`)
       assert.match(page.url(), /\/desktops\/\?open=bob-debian$/)
@@ -119,16 +119,16 @@ export function testInBrowser(sceneOf: () => { scene: Scene; browser: Browser | 
           assert.equal(await isTooWide(page), false, what)
           assert.deepEqual(await faultsOf(page), [], what)
         }
-        await page.getByRole('button', { name: 'Sign in' }).waitFor()
+        await page.getByRole('button', { name: 'Sign in', exact: true }).waitFor()
         await look('sign-in')
         await page.getByLabel('Name').fill('admin')
         await page.getByLabel('Password').fill('wrong')
-        await page.getByRole('button', { name: 'Sign in' }).click()
+        await page.getByRole('button', { name: 'Sign in', exact: true }).click()
         await page.getByText('That name and password do not fit').waitFor()
         await signIn(page, 'admin')
         await page.locator('[data-type=broken]').waitFor()
         await look('desktops')
-        await page.getByRole('button', { name: 'All' }).click()
+        await page.getByRole('button', { name: 'All', exact: true }).click()
         await page.getByText('alice: Debian').waitFor()
         await page
           .getByText(/% of a core/)
@@ -142,8 +142,8 @@ export function testInBrowser(sceneOf: () => { scene: Scene; browser: Browser | 
 async function signIn(page: Page, name: string): Promise<void> {
   await page.getByLabel('Name').fill(name)
   await page.getByLabel('Password').fill(`password of ${name}`)
-  await page.getByRole('button', { name: 'Sign in' }).click()
-  await page.getByRole('button', { name: 'Sign out' }).waitFor()
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click()
+  await page.getByRole('button', { name: 'Sign out', exact: true }).waitFor()
 }
 
 /** As `page.goto`, again where the browser dropped it because an interface of a container came or went. */

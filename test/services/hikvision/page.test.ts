@@ -93,7 +93,7 @@ async function furnish(scene: Scene) {
 async function signIn(page: Page): Promise<void> {
   await page.getByLabel('Name').fill('admin')
   await page.getByLabel('Password').fill(password)
-  await page.getByRole('button', { name: 'Sign in' }).click()
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click()
   await page.getByRole('heading', { name: 'Events' }).waitFor()
 }
 
@@ -125,7 +125,7 @@ describe('the page', inBrowser, async () => {
           timezoneId: 'America/New_York',
         })
         page.setDefaultTimeout(60_000)
-        await page.getByRole('button', { name: 'Sign in' }).waitFor()
+        await page.getByRole('button', { name: 'Sign in', exact: true }).waitFor()
         const look = async (name: string) => {
           await picture(tt, page, `hikvision-${name}-${screen}-${colorScheme}`)
           assert.equal(await isTooWide(page), false, name)
@@ -134,7 +134,7 @@ describe('the page', inBrowser, async () => {
         await look('sign-in')
         await signIn(page)
         await page.getByRole('button', { name: 'Face accepted' }).first().waitFor()
-        await page.getByText('live').waitFor()
+        await page.getByText('live', { exact: true }).waitFor()
         await page.locator('.event img').first().waitFor()
         await look('events')
 
@@ -144,11 +144,11 @@ describe('the page', inBrowser, async () => {
         await look('event')
         await page.keyboard.press('Escape')
 
-        await page.getByRole('link', { name: 'Devices' }).click()
+        await page.getByRole('link', { name: 'Devices', exact: true }).click()
         await page.getByRole('heading', { name: 'Main entrance' }).waitFor()
         await page.getByText('can be reached').waitFor()
         await look('devices')
-        await page.getByRole('link', { name: 'People' }).click()
+        await page.getByRole('link', { name: 'People', exact: true }).click()
         await page.getByRole('heading', { name: 'Ada Lovelace' }).waitFor()
         await page.getByText('poorFaceQuality').first().waitFor()
         await look('people')
@@ -166,7 +166,7 @@ describe('the page', inBrowser, async () => {
     const { page } = await visit(tt, browser, address, { timezoneId: 'Asia/Kathmandu', locale: 'en-GB' })
     page.setDefaultTimeout(60_000)
     await signIn(page)
-    await page.getByText('live').waitFor()
+    await page.getByText('live', { exact: true }).waitFor()
     const at = new Date('2024-05-07T10:00:00Z')
     await device?.send(
       scene?.events ?? '',
@@ -177,7 +177,7 @@ describe('the page', inBrowser, async () => {
     assert.match((await row.locator('time').textContent()) ?? '', /7 May 2024.*15:45:00/)
     await page.getByLabel('Search').fill('GH 12')
     await soon(async () => (await page.locator('.event').count()) === 1)
-    await page.getByRole('button', { name: 'Show all' }).click()
+    await page.getByRole('button', { name: 'Show all', exact: true }).click()
     await page.getByLabel('Let in').selectOption('denied')
     await soon(async () => (await page.locator('.event').count()) === 2)
     const downloading = page.waitForEvent('download')
@@ -214,7 +214,7 @@ describe('the page', inBrowser, async () => {
     await dialog.getByAltText('The face that is sent').waitFor()
     await dialog.getByRole('button', { name: /^Save/ }).click()
     const card = page.locator('.person', { hasText: 'Grace Hopper' })
-    await card.getByText('there').waitFor()
+    await card.getByText('there', { exact: true }).waitFor()
     await soon(
       () => device?.faces.has('2002') && [...device.cards.keys()].sort().join() === '0006987309,77,78',
     )

@@ -30,10 +30,10 @@ describe('the page', inBrowser, () => {
 
       await page.getByLabel('Name').fill('admin')
       await page.getByLabel('Password').fill('a guess')
-      await page.getByRole('button', { name: 'Sign in' }).click()
+      await page.getByRole('button', { name: 'Sign in', exact: true }).click()
       await page.getByRole('alert').filter({ hasText: 'Invalid credentials' }).waitFor()
       await page.getByLabel('Password').fill(password)
-      await page.getByRole('button', { name: 'Sign in' }).click()
+      await page.getByRole('button', { name: 'Sign in', exact: true }).click()
       await page.getByRole('heading', { name: 'Restore a picture' }).waitFor()
 
       await page
@@ -71,7 +71,7 @@ describe('the page', inBrowser, () => {
       await page.mouse.move(box.x + box.width * 0.25, box.y + box.height / 2, { steps: 4 })
       await page.mouse.up()
       assert.equal(await shown(), 'inset(0px 75% 0px 0px)')
-      await page.getByRole('button', { name: 'Larger' }).click()
+      await page.getByRole('button', { name: 'Larger', exact: true }).click()
       await page.getByText('2 ×', { exact: true }).waitFor()
       await picture(t, page, `photos-zoomed-${screen}`)
 
@@ -90,9 +90,9 @@ describe('the page', inBrowser, () => {
       await look(page, 'gallery')
 
       await page.getByRole('button', { name: `Delete Aunt Ada ${screen}.jpg` }).click()
-      await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()
+      await page.getByRole('dialog').getByRole('button', { name: 'Delete', exact: true }).click()
       await page.getByText('There are none yet.').waitFor()
-      await page.getByRole('button', { name: 'Sign out' }).click()
+      await page.getByRole('button', { name: 'Sign out', exact: true }).click()
       await page.getByLabel('Password').waitFor()
       // 401 is how the page hears that nobody is signed in.
       assert.deepEqual(
@@ -141,7 +141,7 @@ describe('the page', inBrowser, () => {
     const { page } = await visit(t, browser, `${scene.origin}/`)
     await page.getByLabel('Name').fill('admin')
     await page.getByLabel('Password').fill(password)
-    await page.getByRole('button', { name: 'Sign in' }).click()
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click()
     await page.getByRole('heading', { name: 'Restore a picture' }).waitFor()
     await page.context().clearCookies()
     await page
