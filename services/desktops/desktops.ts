@@ -96,8 +96,11 @@ export function createDesktops({ pool, inTransaction }: Database, limits: Limits
     return key
   }
 
-  const set = async (id: string, changes: string, values: unknown[] = []): Promise<void> =>
-    void (await pool.query(`update containers set ${changes} where id = $1`, [id, ...values]))
+  const set = async (id: string, changes: string, values: unknown[] = [], where = 'true'): Promise<void> =>
+    void (await pool.query(`update containers set ${changes} where id = $1 and ${where}`, [id, ...values]))
+  /** Whoever stops it while it starts has the last word, and the reason that was given for it. */
+  const setWanted = async (id: string, changes: string, values: unknown[] = []): Promise<void> =>
+    set(id, changes, values, `wanted = 'running'`)
 
   return {
     all: () => select('true'),
@@ -129,10 +132,10 @@ export function createDesktops({ pool, inTransaction }: Database, limits: Limits
 
     place: (id: string, host: string) => set(id, 'docker_host = $2', [host]),
     rename: (id: string, name: string) => set(id, 'container_name = $2', [name]),
-    step: (id: string, step: Desktop['step']) => set(id, `status = 'starting', step = $2`, [step]),
+    step: (id: string, step: Desktop['step']) => setWanted(id, `status = 'starting', step = $2`, [step]),
     created: (id: string, containerId: string) => set(id, 'container_id = $2', [containerId]),
     running: (id: string) =>
-      set(
+      setWanted(
         id,
         `status = 'running', step = null, reason = null, failures = 0, retry_at = null, stopped_at = null,
          started_at = now(), active_at = now()`,
