@@ -83,7 +83,11 @@ function openStream(place: string, query: string, key: Buffer): Promise<http.Inc
     const request = http.get({ ...options, headers }, (response) => {
       if (response.statusCode === 200) return done(response)
       response.resume()
-      failed(new Refused(`${place} answered ${response.statusCode}; does it run with another routes.yaml?`))
+      const answered = `${place} answered ${response.statusCode}`
+      if ((response.statusCode ?? 0) < 500)
+        failed(new Refused(`${answered}; does it run with another routes.yaml?`))
+      // Its admin listener is there before its workers are.
+      else failed(new Error(`${answered}; it is still starting`))
     })
     request.setTimeout(silence, () => request.destroy(new Error(`${place} says nothing`)))
     request.on('error', (error: NodeJS.ErrnoException) =>
