@@ -108,15 +108,16 @@ function stepOf(command: string, index: number): string {
   const told = `code=$?; [ $code = ${good} ] && code=0; [ $code = 0 ] || cat serving.log 2>/dev/null; echo "@@ ${index} $code"; [ $code = 0 ] || exit 1`
   const [pattern, instead = '', isUp = ''] = serving.find(([each]) => each.test(bare)) ?? []
   if (pattern !== undefined)
-    return `${instead || bare} >>serving.log 2>&1 </dev/null &
+    return `${/gatehouse serve/.test(instead || bare) ? 'touch .serves\n' : ''}${instead || bare} >>serving.log 2>&1 </dev/null &
 until ${isUp}; do kill -0 $! 2>/dev/null || break; sleep 0.2; done
 ${isUp}
 ${told}`
-  // A reader takes longer than a reload, and than a batch of the access log; this reader does not.
-  if (/^cat > \S*routes\.yaml/.test(command))
-    return `before=$(grep -c 'is taken up' serving.log 2>/dev/null)
+  // A reader takes longer than a reload, and than a batch of the access log; this reader does not. Nor does it take longer
+  // than a start, of which a port that answers is not the end.
+  if (/^cat > \S*routes\.yaml|^mv \S*routes\.test\.yaml/.test(command))
+    return `before=$(grep -c 'taken up' serving.log 2>/dev/null)
 ${command}
-for i in $(seq 300); do grep -q ' serves ' serving.log 2>/dev/null || break; [ "$(grep -c 'is taken up' serving.log)" = "$before" ] || break; sleep 0.2; done
+for i in $(seq 300); do [ -e .serves ] || break; [ "$(grep -c 'taken up' serving.log)" = "$before" ] || break; sleep 0.2; done
 true
 ${told}`
   if (/gatehouse (?:observed|plan|why) /.test(command)) return `sleep 1.5\n${command}\n${told}`
