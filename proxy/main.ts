@@ -133,8 +133,10 @@ command('top', 'show routes, upstreams and workers of the running Gatehouse, eac
   .action(async ({ once = false, file, admin, json = false }) => {
     endWithReader()
     const { runTop } = await import('./cli/top.ts')
-    const inPlace = process.stdout.isTTY === true
-    process.exitCode = await runTop({ once, file, admin, json, inPlace }, io)
+    const { stdout } = process
+    // One row stays free for the end of the last line, and for what is said of a connection that was lost.
+    const screen = stdout.isTTY ? () => ({ columns: stdout.columns, rows: stdout.rows - 2 }) : undefined
+    process.exitCode = await runTop({ once, file, admin, json, screen }, io)
   })
 
 command('tail', 'follow the exchanges of the running Gatehouse as they end')

@@ -16,8 +16,10 @@ export interface DashboardEvent {
 export interface FollowSettings extends AdminOf {
   /** Of the stream: `follow=1&status=5xx`. */
   readonly query: string
-  /** The connection has ended, and another is tried for. */
+  /** The connection has ended, and another is tried for. Told again when the reason is another. */
   lost(why: string): void
+  /** There is one again. */
+  found(): void
 }
 
 /**
@@ -30,13 +32,28 @@ export async function* followDashboard(settings: FollowSettings): AsyncGenerator
   const key = await readFile(resolve(dirname(settings.file), dashboardFiles.key)).then(readKey, (error) => {
     throw new Error(keyTrouble(error))
   })
+  let told: string | undefined
+  const lost = (why: string): void => {
+    if (why !== told) settings.lost(why)
+    told = why
+  }
   for (let isFirst = true; ; isFirst = false) {
+    let stream: http.IncomingMessage | undefined
     try {
-      yield* eventsOf(await openStream(place, settings.query, key))
-      settings.lost('it ended the connection')
+      stream = await openStream(place, settings.query, key)
     } catch (error) {
       if (isFirst || error instanceof Refused) throw error
-      settings.lost((error as Error).message)
+      lost((error as Error).message)
+    }
+    if (stream !== undefined) {
+      if (told !== undefined) settings.found()
+      told = undefined
+      try {
+        yield* eventsOf(stream)
+      } catch {
+        // It broke off in the middle of an event, which is an end as well.
+      }
+      lost('it ended the connection')
     }
     await sleep(retryAfter)
   }
@@ -66,7 +83,11 @@ function openStream(place: string, query: string, key: Buffer): Promise<http.Inc
     const request = http.get({ ...options, headers }, (response) => {
       if (response.statusCode === 200) return done(response)
       response.resume()
-      failed(new Refused(`${place} answered ${response.statusCode}; does it run with another routes.yaml?`))
+      const answered = `${place} answered ${response.statusCode}`
+      if ((response.statusCode ?? 0) < 500)
+        failed(new Refused(`${answered}; does it run with another routes.yaml?`))
+      // Its admin listener is there before its workers are.
+      else failed(new Error(`${answered}; it is still starting`))
     })
     request.setTimeout(silence, () => request.destroy(new Error(`${place} says nothing`)))
     request.on('error', (error: NodeJS.ErrnoException) =>

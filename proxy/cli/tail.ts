@@ -28,7 +28,8 @@ export async function runTail(args: TailArguments, io: CommandOutput): Promise<n
     const given = Object.entries(filter).filter((entry): entry is [string, string] => entry[1] !== undefined)
     const query = new URLSearchParams([['follow', '1'], ...given]).toString()
     const lost = (why: string): void => io.err(`gatehouse tail: ${why}; trying again`)
-    for await (const { event, data } of followDashboard({ file, admin, query, lost })) {
+    const found = (): void => io.err('gatehouse tail: it is there again')
+    for await (const { event, data } of followDashboard({ file, admin, query, lost, found })) {
       if (event !== 'exchanges') continue
       const { exchanges, missed } = data as { exchanges: FollowedExchange[]; missed: number }
       for (const exchange of exchanges) io.out(json ? JSON.stringify(exchange) : lineOf(exchange, io.colour))

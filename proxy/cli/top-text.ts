@@ -1,32 +1,60 @@
 import { styleText } from 'node:util'
 import type { Figures } from '../admin/dashboard/meter.ts'
 import type { Overview } from '../admin/dashboard/overview.ts'
+import { cut, fitTable, type Lines, wrapWords } from './fit-table.ts'
 
-/** The table of `gatehouse top`: routes with most to do first, upstreams, workers. */
-export function topText(figures: Figures, overview: Overview, colour: boolean): string {
+/** Of the terminal. Without `rows` it may scroll. */
+export interface Room {
+  readonly columns: number
+  readonly rows?: number
+}
+
+/** The table of `gatehouse top`: routes with most to do first, upstreams that are unwell first, workers. */
+export function topText(figures: Figures, overview: Overview, colour: boolean, room?: Room): string {
   const paint: Paint = (format, text) => (colour ? styleText(format, text) : text)
   const { total, at } = figures
   const { version, readiness, processes } = overview
+  const columns = room?.columns
   const state = readiness.ready ? paint('green', 'ready') : paint('red', 'not ready')
-  return [
+  const sums = [
+    `${number(total.perSecond)} req/s`,
+    `${number(total.refused)} 4xx/s`,
+    `${number(total.failed)} 5xx/s`,
+    `p50 ${showDuration(total.p50)}`,
+    `p99 ${showDuration(total.p99)}`,
+    `${showBytes(total.sent)}/s`,
+  ]
+  const head = [
     `${paint('bold', `Gatehouse ${version}`)}  ${state}  ${new Date(at).toISOString().slice(11, 19)} UTC`,
-    `${number(total.perSecond)} req/s  ${number(total.refused)} 4xx/s  ${number(total.failed)} 5xx/s  p50 ${showDuration(total.p50)}  p99 ${showDuration(total.p99)}  ${showBytes(total.sent)}/s`,
-    ...readiness.reasons.map((reason) => paint('yellow', `! ${reason}`)),
-    '',
-    ...routeTable(figures, overview, paint),
-    '',
-    ...upstreamTable(overview, paint),
-    '',
-    ...align(
-      ['worker', 'state', 'memory', 'for'],
-      processes.workers.map(({ pid, state, memory, startedAt }) => [
+    ...wrapWords(sums, columns),
+    ...readiness.reasons.map((reason) => paint('yellow', cut(`! ${reason}`, columns ?? reason.length + 2))),
+  ]
+  const workers = fitTable(
+    {
+      heading: ['worker', 'state', 'memory', 'for'],
+      rows: processes.workers.map(({ pid, state, memory, startedAt }) => [
         String(pid ?? '-'),
         state,
         showBytes(memory),
         showAge(at - startedAt),
       ]),
-      paint,
-    ),
+    },
+    columns,
+  )
+  // Three headings, and an empty line before each.
+  const rest = (room?.rows ?? Number.POSITIVE_INFINITY) - head.length - workers.rows.length - 6
+  const upstreams = upstreamLines(overview, paint, columns)
+  const shown = Math.max(2, Math.min(upstreams.rows.length, Math.floor(rest / 3)))
+  const section = ({ heading, rows }: Lines, most: number): string[] => {
+    const left = rows.length - most
+    const lines = left > 0 ? [...rows.slice(0, most - 1), paint('dim', `… and ${left + 1} more`)] : rows
+    return ['', paint('dim', heading), ...lines]
+  }
+  return [
+    ...head,
+    ...section(routeLines(figures, overview, paint, columns), Math.max(2, rest - shown)),
+    ...section(upstreams, shown),
+    ...section(workers, workers.rows.length),
   ].join('\n')
 }
 
@@ -41,73 +69,49 @@ export function showDuration(milliseconds: number | undefined): string {
 
 type Paint = (format: 'bold' | 'dim' | 'green' | 'yellow' | 'red', text: string) => string
 
-function routeTable({ routes }: Figures, overview: Overview, paint: Paint): string[] {
+function routeLines({ routes }: Figures, overview: Overview, paint: Paint, columns?: number): Lines {
   const rates = new Map(routes.map((rate) => [rate.route, rate]))
   const names = new Set([...overview.routes.map(({ name }) => name), ...rates.keys()])
   const rateOf = (name: string): number => rates.get(name)?.perSecond ?? 0
   const sorted = [...names].toSorted((a, b) => rateOf(b) - rateOf(a))
-  return align(
-    ['route', 'req/s', '4xx/s', '5xx/s', 'p50', 'p99', 'in all', 'goes to'],
-    sorted.map((name) => {
-      const rate = rates.get(name)
-      const goesTo = overview.routes.find((route) => route.name === name)?.goesTo
-      return [
-        name === '_other' ? 'no route' : name,
-        number(rate?.perSecond),
-        number(rate?.refused),
-        number(rate?.failed),
-        showDuration(rate?.p50),
-        showDuration(rate?.p99),
-        (rate?.since ?? 0).toLocaleString('en'),
-        goesTo ?? '',
-      ]
-    }),
-    paint,
-    (row) => (Number(row[3]) > 0 ? 'red' : undefined),
-  )
+  const rows = sorted.map((name) => {
+    const rate = rates.get(name)
+    const goesTo = overview.routes.find((route) => route.name === name)?.goesTo
+    return [
+      name === '_other' ? 'no route' : name,
+      number(rate?.perSecond),
+      number(rate?.refused),
+      number(rate?.failed),
+      showDuration(rate?.p50),
+      showDuration(rate?.p99),
+      (rate?.since ?? 0).toLocaleString('en'),
+      goesTo ?? '',
+    ]
+  })
+  const heading = ['route', 'req/s', '4xx/s', '5xx/s', 'p50', 'p99', 'in all', 'goes to']
+  const lines = fitTable({ heading, rows, spare: ['goes to', 'in all', 'p50', '4xx/s'] }, columns)
+  const hasFailed = (at: number): boolean => (rates.get(sorted[at] ?? '')?.failed ?? 0) > 0
+  return { ...lines, rows: lines.rows.map((line, at) => (hasFailed(at) ? paint('red', line) : line)) }
 }
 
-function upstreamTable({ upstreams }: Overview, paint: Paint): string[] {
-  if (upstreams.length === 0) return [paint('dim', 'no upstream has a target')]
-  return align(
-    ['upstream', 'targets', 'in flight', 'why'],
-    upstreams.map(({ name, health, targets }) => [
-      name,
-      Object.entries(health)
-        .map(([state, count]) => `${count} ${state}`)
-        .join(', '),
-      String(targets.reduce((sum, { inFlight }) => sum + inFlight, 0)),
-      targets.find((target) => target.health !== 'well')?.reason ?? '',
-    ]),
-    paint,
-    ([, states = '']) => (/^\d+ well$/.test(states) ? undefined : 'yellow'),
-  )
-}
-
-/** Numbers to the right, words to the left, as far as the heading says which is which. */
-function align(
-  heading: readonly string[],
-  rows: readonly (readonly string[])[],
-  paint: Paint,
-  hueOf?: (row: readonly string[]) => 'red' | 'yellow' | undefined,
-): string[] {
-  const isRight = (at: number): boolean =>
-    /^(req|4xx|5xx|p50|p99|in all|in flight|memory)/.test(heading[at] ?? '')
-  const widths = heading.map((title, at) =>
-    Math.max(title.length, ...rows.map((row) => (row[at] ?? '').length)),
-  )
-  const line = (cells: readonly string[]): string =>
-    cells
-      .map((cell, at) => (isRight(at) ? cell.padStart(widths[at] ?? 0) : cell.padEnd(widths[at] ?? 0)))
-      .join('  ')
-      .trimEnd()
-  return [
-    paint('dim', line(heading)),
-    ...rows.map((row) => {
-      const hue = hueOf?.(row)
-      return hue === undefined ? line(row) : paint(hue, line(row))
-    }),
-  ]
+function upstreamLines({ upstreams }: Overview, paint: Paint, columns?: number): Lines {
+  if (upstreams.length === 0) return { heading: 'no upstream has a target', rows: [] }
+  const isWell = ({ health }: Overview['upstreams'][number]): boolean =>
+    Object.keys(health).every((state) => state === 'well')
+  const sorted = upstreams.toSorted((a, b) => Number(isWell(a)) - Number(isWell(b)))
+  const rows = sorted.map(({ name, health, targets }) => [
+    name,
+    Object.entries(health)
+      .map(([state, count]) => `${count} ${state}`)
+      .join(', '),
+    String(targets.reduce((sum, { inFlight }) => sum + inFlight, 0)),
+    targets.find((target) => target.health !== 'well')?.reason ?? '',
+  ])
+  const heading = ['upstream', 'targets', 'in flight', 'why']
+  const lines = fitTable({ heading, rows, spare: ['in flight'] }, columns)
+  const hue = (line: string, at: number): string =>
+    isWell(sorted[at] as Overview['upstreams'][number]) ? line : paint('yellow', line)
+  return { ...lines, rows: lines.rows.map(hue) }
 }
 
 function number(value = 0): string {

@@ -1,3 +1,4 @@
+import type { RouteSummary } from '../admin/route-summary.ts'
 import type { TargetReport } from '../admin/upstream-report.ts'
 import { askAdmin } from './ask-admin.ts'
 
@@ -14,23 +15,39 @@ interface Io {
 }
 
 /**
- * `gatehouse upstreams`: asks the running Gatehouse for each target. Exit code 0 if all are well, 1 if one is not,
- * 2 if nobody could be asked.
+ * `gatehouse upstreams`: asks the running Gatehouse for each target, and names upstreams that nobody has announced himself
+ * to. Exit code 0 if all are well, 1 if one is not, 2 if nobody could be asked.
  */
 export async function runUpstreams({ file, admin, json }: UpstreamsArguments, io: Io): Promise<number> {
   let targets: readonly TargetReport[]
+  let routes: readonly RouteSummary[]
   try {
-    targets = ((await askAdmin({ file, admin }, '/v1/upstreams')) as { targets: TargetReport[] }).targets
+    const at = { file, admin }
+    ;[{ targets }, { routes }] = await Promise.all([
+      askAdmin<{ targets: TargetReport[] }>(at, '/v1/upstreams'),
+      askAdmin<{ routes: RouteSummary[] }>(at, '/v1/routes'),
+    ])
   } catch (error) {
     io.err(`gatehouse upstreams: ${(error as Error).message}`)
     return 2
   }
-  if (json) io.out(JSON.stringify({ targets }, null, 2))
-  else io.out(targets.length === 0 ? 'There are no targets.' : tableOf(targets))
-  return targets.every(({ health }) => health === 'well' || health === 'draining') ? 0 : 1
+  const empty = emptyOf(targets, routes)
+  if (json) io.out(JSON.stringify({ targets, empty }, null, 2))
+  else io.out(targets.length + empty.length === 0 ? 'There are no targets.' : tableOf(targets, empty))
+  const areWell = targets.every(({ health }) => health === 'well' || health === 'draining')
+  return areWell && empty.length === 0 ? 0 : 1
 }
 
-function tableOf(targets: readonly TargetReport[]): string {
+/** Upstreams of routes for services that announce themselves, of which there is none. Keyed ones come and go as users please. */
+function emptyOf(targets: readonly TargetReport[], routes: readonly RouteSummary[]): string[] {
+  const filled = new Set(targets.map(({ upstream }) => upstream))
+  const names = routes.flatMap(({ destination }) =>
+    destination.kind === 'upstream' && destination.leased && !destination.keyed ? [destination.upstream] : [],
+  )
+  return [...new Set(names)].filter((name) => !filled.has(name)).sort()
+}
+
+function tableOf(targets: readonly TargetReport[], empty: readonly string[]): string {
   const rows = targets.map((target) => [
     [target.upstream, target.key, target.id].filter(Boolean).join('/'),
     target.url,
@@ -43,6 +60,7 @@ function tableOf(targets: readonly TargetReport[]): string {
   const table = [
     ['target', 'address', 'health', 'in flight', 'heartbeat', 'age', 'reason or last error'],
     ...rows,
+    ...empty.map((name) => [name, '', 'away', '', '', '', 'nothing has announced itself']),
   ]
   const widths = table[0]?.map((_, at) => Math.max(...table.map((row) => row[at]?.length ?? 0))) ?? []
   return table

@@ -246,7 +246,8 @@ export function createWorkers(settings: WorkersSettings): Workers {
       }
     },
     async metrics() {
-      await Promise.all([...members].map((member) => member.count(questionLimit)))
+      // One that starts has counted nothing, and may be too busy with that to say so: Prometheus does not wait for long.
+      await Promise.all(withTable().map((member) => member.count(questionLimit)))
       return [...members].flatMap(({ counted }) => (counted === undefined ? [] : [counted])).concat(ended.all)
     },
     list: () =>

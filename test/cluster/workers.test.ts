@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { eventually } from '../harness/eventually.ts'
 import { request } from '../harness/request.ts'
+import { tempFolder } from '../harness/temp-folder.ts'
 import { startUpstream } from '../harness/upstream.ts'
 import { served } from './served.ts'
 
@@ -72,6 +76,46 @@ test('a worker that is killed under load costs what was in flight there, and is 
   assert.match(metrics, /^gatehouse_worker_ends_total 1$/m)
   assert.match(metrics, /^gatehouse_workers_ready 2$/m)
   assert.match(metrics, /^gatehouse_workers_wanted 2$/m)
+})
+
+// Each scrape waited two seconds for a worker that was busy with its start. Prometheus gave up, and the alert that says
+// that workers are missing never saw a sample.
+test('metrics do not wait for a worker that is busy with its start', async (t) => {
+  const folder = await tempFolder(t)
+  const busy = join(folder, 'busy')
+  const index = new URL('../../proxy/index.ts', import.meta.url).href
+  await writeFile(
+    join(folder, 'slow.ts'),
+    `import { existsSync, writeFileSync } from 'node:fs'
+import { defineMiddleware } from '${index}'
+const until = Date.now() + 30_000
+if (existsSync('${busy}')) writeFileSync('${busy}.begun', '')
+while (existsSync('${busy}') && Date.now() < until);
+export default defineMiddleware({ create: () => (request, response, next) => next() })
+`,
+  )
+  const upstream = await startUpstream(t)
+  const gatehouse = await served(t, `  - { name: all, middleware: [{ use: slow }], to: "${upstream.url}" }`, {
+    workers: 2,
+    settings: `extensions: { slow: "${folder}/slow.ts" }`,
+  })
+  await writeFile(busy, '')
+  const [victim] = gatehouse.workers() as [number, number]
+  process.kill(victim, 'SIGKILL')
+  await eventually(() => existsSync(`${busy}.begun`), { timeout: 30_000 })
+  let quickest = Number.POSITIVE_INFINITY
+  await eventually(
+    async () => {
+      const began = performance.now()
+      const metrics = await gatehouse.metrics()
+      quickest = Math.min(quickest, performance.now() - began)
+      assert.match(metrics, /^gatehouse_workers_ready 1$/m)
+      return quickest < 1_000
+    },
+    { timeout: 20_000 },
+  )
+  await rm(busy)
+  await eventually(async () => (await gatehouse.readiness()).reasons.length === 0, { timeout: 15_000 })
 })
 
 function requestsIn(metrics: string): number {

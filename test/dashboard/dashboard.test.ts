@@ -7,9 +7,12 @@ import type { Page } from 'playwright-core'
 import type { FollowedExchange } from '../../proxy/observability/followed-exchanges.ts'
 import { runCli, startCli } from '../harness/cli.ts'
 import { eventually } from '../harness/eventually.ts'
+import { freePort } from '../harness/free-port.ts'
 import { type Ask, request } from '../harness/request.ts'
 import { onEnd, type Teardown } from '../harness/teardown.ts'
+import { tempFolder } from '../harness/temp-folder.ts'
 import { inBrowser, isTooWide, openBrowser, picture, screens, visit } from '../system/browser.ts'
+import { startServing } from '../system/command.ts'
 import { startScene, startTraffic } from './scene.ts'
 
 /** The dashboard of a real Gatehouse: who may see it, what it shows, and its twins in a terminal. */
@@ -145,6 +148,32 @@ describe('the twins in a terminal', () => {
         [client, status, route, asked?.path, policy],
         ['127.0.0.20', 403, 'hikvision', '/hikvision/door', 'allow'],
       )
+  })
+
+  // A Gatehouse that was killed, and not stopped, ended them; while one was away they said so each second.
+  test('they wait for a Gatehouse that is killed, say so once, and go on when it is there again', async (t) => {
+    const folder = await tempFolder(t)
+    const [port, adminPort] = [await freePort(), await freePort()]
+    const table = `listeners: { http: { port: ${port}, address: 127.0.0.1 } }
+admin: { port: ${adminPort} }
+workers: 1
+routes: [{ name: all, redirect: "https://example.com/" }]
+`
+    const first = await startServing(t, table, { folder })
+    const tail = startCli(t, ['tail', '--json'], { cwd: folder })
+    const ask = () => request(`http://127.0.0.1:${port}/`)
+    await eventually(async () => (await ask()) && tail.output.stdout !== '', { timeout: 20_000, every: 200 })
+    await first.stop('SIGKILL')
+    await tail.said(/it ended the connection; trying again[\s\S]*nobody answers at .*; trying again/, 20_000)
+    await startServing(t, table, { folder })
+    await tail.said(/it is there again/, 20_000)
+    const seen = tail.output.stdout.length
+    await eventually(async () => (await ask()) && tail.output.stdout.length > seen, {
+      timeout: 20_000,
+      every: 200,
+    })
+    // Beside the two it may have met one that was still starting.
+    assert.ok((tail.output.stderr.match(/trying again/g)?.length ?? 9) <= 3, tail.output.stderr)
   })
 
   test('they say what is wrong: no key, nobody there, a filter that means nothing', async () => {

@@ -1,45 +1,34 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { needs } from '../harness/parts.ts'
-import { findFaults, splitCommands } from './commands.ts'
+import { findFaults, splitCommands, withoutComment } from './commands.ts'
 import { type Document, readDocuments } from './documents.ts'
-import { runInSandbox } from './sandbox.ts'
+import { type Ran, runInSandbox, type Step } from './sandbox.ts'
+import { scenes } from './scenes.ts'
 
 /**
- * Every command that a document tells people to type. Those about Gatehouse itself are run as they stand, one after
- * the other, in a copy of the project. Those about a machine of their own (its units, its firewall, its cluster) are not:
- * of these it is checked that what they name is there. A command that is neither fails.
+ * Every command that a document tells people to type is run as it stands, one after the other, in a copy of the project, with
+ * what scenes.ts has put there before. Of those that do not run here it is checked that what they name is there. The last
+ * test says how many ran.
  */
 
-/** Documents whose commands change a machine or need a cluster, a kernel or an hour. */
-const ofMachines = /^(?:deploy\/|docs\/(?:runbook|gameday|firewall)\.md$)/
-
-/** Commands of the other documents that do not run here, and why. */
-const notHere: readonly [RegExp, string][] = [
-  [/^make (?:install|test|check|dev|bench|desktop|docs)\b/, 'is what runs this test, or takes minutes'],
-  [/^\.ci\/run$/, 'runs this test'],
+/** Commands that do not run here, and why. */
+const notHere: readonly [pattern: RegExp, reason: string][] = [
+  [/^make (?:test|check)\b|^\.ci\/run$/, 'is what runs this test'],
+  [/^make (?:install|build|dev|bench|docs|desktop)\b|^deploy\/desktop\/build /, 'takes minutes'],
   [/^git clone /, 'the copy is there already'],
   [/^(?:DOMAIN=\S+ )?(?:[A-Z_]+=\d+ )+make run\b/, 'asks for ports 80 and 443'],
-  [/^npm run service:/, 'a service has tests of its own'],
-  [/^certbot /, 'needs an authority and a name'],
+  [/^deploy\/compose\//, 'takes minutes and a Docker engine: "make compose-up"'],
+  [/deploy\/systemd\/install /, 'takes a systemd of its own: "make deploy-systemd" runs it'],
+  [/^kubectl /, 'takes a cluster'],
+  [/^ssh /, 'takes another machine'],
+  [/^certbot /, 'takes an authority: test/acme/beside.test.ts runs it'],
+  [/…/, 'has a gap for its reader to fill'],
 ]
 
-/** What a reader is promised to see. */
-const promised: Readonly<Record<string, readonly [command: RegExp, output: RegExp][]>> = {
-  'docs/tutorial.md': [
-    [/check/, /is good: 1 route/],
-    [/curl -k https/, /Hello nobody from 127\.0\.0\.1, you asked for \/basket/],
-    [/hash alice/, /alice added/],
-    [/curl -k https/, /401|sign in/i],
-    [/curl .*--user/, /Hello alice/],
-    [/explain .*203/, /403 address_denied by allow/],
-    [/explain .*192/, /401 credentials_required by basicAuth/],
-    [/gatehouse why/, /200 passed to/],
-    [/gatehouse test/, /2 passed, 0 failed/],
-    [/curl .*--user/, /Hello alice/],
-    [/observed/, /would have been refused/],
-  ],
-}
+let asked = 0
+const ranHere: string[] = []
+const skipped = new Map<string, string[]>()
 
 for (const document of readDocuments()) {
   const scripts = document.blocks.filter(({ language, text }) => language === 'sh' && text.startsWith('#!'))
@@ -63,21 +52,50 @@ for (const document of readDocuments()) {
         [],
       )
     })
-    const toRun = commands.filter((command) => !notHere.some(([pattern]) => pattern.test(command)))
-    if (ofMachines.test(document.path) || toRun.length === 0) return
-    test('its commands do what they say', { ...needs('curl'), timeout: 240_000 }, async (t) => {
-      const ran = await runInSandbox(t, toRun)
+    const scene = scenes[document.path] ?? {}
+    const steps: Step[] = (scene.before ?? []).map((command) => ({ command, isShown: false }))
+    const same: string[] = []
+    let under = ''
+    for (const { text, heading } of blocks) {
+      if (heading !== under)
+        for (const command of scene.under?.[heading] ?? []) steps.push({ command, isShown: false })
+      under = heading
+      const since = steps.slice(steps.findLastIndex(({ isShown }) => !isShown))
+      for (const command of splitCommands(text)) {
+        asked += 1
+        const [, reason] = notHere.find(([pattern]) => pattern.test(withoutComment(command))) ?? []
+        if (scene.looks && since.some((step) => step.command === command)) same.push(command)
+        else if (reason === undefined) steps.push({ command, isShown: true })
+        else skipped.set(reason, [...(skipped.get(reason) ?? []), command])
+      }
+    }
+    if (!steps.some(({ isShown }) => isShown)) return
+    const parts = needs('curl', ...(scene.needs ?? []), ...(scene.enclosed ? ['netns'] : []))
+    test('its commands do what they say', { ...parts, timeout: 240_000 }, async (t) => {
+      const ran = await runInSandbox(t, steps, scene.enclosed)
       for (const { command, code, output } of ran)
         assert.equal(code, 0, `${command}\nended with ${code} and said:\n${output}`)
-      assert.equal(ran.length, toRun.length)
+      assert.equal(ran.length, steps.length)
+      const shown = ran.filter(({ isShown }) => isShown)
       let from = 0
-      for (const [command, output] of promised[document.path] ?? []) {
-        from += ran.slice(from).findIndex((each) => command.test(each.command)) + 1
-        assert.match(ran[from - 1]?.output ?? '', output)
+      for (const [command, output] of scene.shows ?? []) {
+        const at = shown.slice(from).findIndex((each) => command.test(each.command))
+        assert.notEqual(at, -1, `there is no ${command} after the command before`)
+        from += at + 1
+        const { command: typed, output: said } = shown[from - 1] as Ran
+        assert.match(said, output, `${typed}\nsaid:\n${said}`)
       }
+      ranHere.push(...shown.map(({ command }) => command), ...same)
     })
   })
 }
+
+test('what does not run here is little, and has a reason', (t) => {
+  t.diagnostic(`${ranHere.length} of ${asked} commands ran`)
+  for (const [reason, commands] of skipped) t.diagnostic(`${commands.length} not: ${reason}`)
+  const counted = [...skipped.values()].flat().length
+  assert.ok(counted < asked / 5, `${counted} of ${asked} commands do not run`)
+})
 
 /** `make test`, `./gatehouse check`: what is named in a sentence can be wrong as well. */
 function inProse({ prose, path }: Document): string[] {

@@ -15,12 +15,16 @@ export function splitCommands(block: string): string[] {
     command += command === '' ? line : `\n${line}`
     if (until === undefined) until = /<<-?\s*'?"?(\w+)'?"?/.exec(line)?.[1]
     else if (line.trim() === until) until = undefined
-    if (until !== undefined || line.endsWith('\\') || hasOpenQuote(command)) continue
+    if (until !== undefined || /[\\|]$/.test(line) || hasOpenQuote(command) || isInLoop(command)) continue
     commands.push(command)
     command = ''
   }
   if (command !== '') throw new Error(`is not a whole command:\n${command}`)
   return commands
+}
+
+function isInLoop(text: string): boolean {
+  return (text.match(/\bdo$/gm)?.length ?? 0) > (text.match(/^\s*done\b/gm)?.length ?? 0)
 }
 
 function hasOpenQuote(text: string): boolean {
@@ -32,6 +36,11 @@ function hasOpenQuote(text: string): boolean {
     else if (quote === '' ? at === '"' || at === "'" : at === quote) quote = quote === '' ? at : ''
   }
   return quote !== ''
+}
+
+/** Of a command on one line, outside quotes. */
+export function withoutComment(command: string): string {
+  return command.replace(/\s+#[^'"]*$/, '')
 }
 
 /** What is wrong with a command, as far as that shows in the files of the project. */
@@ -101,11 +110,11 @@ const commandHelp = new Map(
 
 /** Programs that are not ours. A name that is not among them is a slip of the pen, or is added here. */
 const elsewhere = new Set(
-  `ab apt-cache apt-get awk base64 bash break caddy cat cd certbot chmod chown command continue cp curl cut date dd df diff
-  dig docker done du echo esac fail2ban-client fallocate fi find for free function getcap git grep head htop id if install
+  `ab apt-cache apt-get awk base64 bash break caddy cat cd certbot chmod chown cmp command continue cp curl cut date dd df diff
+  dig docker done du echo esac fail2ban-client fallocate ffmpeg fi find for free function getcap git grep head htop id if install
   ip iptables journalctl jq kill kubectl kustomize logger logrotate ls lsof mkdir mv mount nc netstat nft nginx node npm npx
   nslookup nsupdate openssl ping pg_dump pg_restore pgrep pkill printf promtool ps psql python3 read redis-cli redis-server
-  return rm rmdir rsync sed seq set setcap sh shift shuf sleep sort source ss ssh stat su sync sysctl systemctl
+  return rm rmdir rsync sed seq set setcap sh sha256sum shift shuf sleep sort source ss ssh stat su sync sysctl systemctl
   systemd-analyze systemd-cat systemd-cgtop systemd-run systemd-sysusers systemd-tmpfiles tail tar tcpdump tee test timedatectl
   timeout touch tr trap true truncate ufw umask umount uname unset unshare useradd usermod userdel groupadd wait watch wc wget
   while wrk xargs zcat export cosign case dmesg top uniq tac nproc lsblk hostname ulimit vmstat iostat nice renice ionice taskset strace apachectl

@@ -10,6 +10,8 @@ export interface Block {
   readonly text: string
   /** Of its first line. */
   readonly line: number
+  /** The last heading before it. */
+  readonly heading: string
 }
 
 export interface Document {
@@ -21,13 +23,13 @@ export interface Document {
   readonly prose: string
 }
 
-/** What people read to use or change Gatehouse. The pages of single services are theirs, and are not among them. */
+/** What people read to use or change Gatehouse and its services. */
 export function readDocuments(): Document[] {
   const listed = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.md'], {
     cwd: projectFolder,
     encoding: 'utf8',
   })
-  const isRead = /^(?:[A-Z]+\.md|docs\/.*|deploy\/.*)$/
+  const isRead = /^(?:[A-Z]+\.md|docs\/.*|deploy\/.*|services\/\w+\/README\.md)$/
   return listed
     .split('\n')
     .filter((path) => isRead.test(path))
@@ -39,6 +41,7 @@ export function readDocument(path: string): Document {
   const text = readFileSync(join(projectFolder, path), 'utf8')
   const blocks: Block[] = []
   const prose: string[] = []
+  let heading = ''
   let open: { fence: string; language: string; line: number; lines: string[] } | undefined
   for (const [index, line] of text.split('\n').entries()) {
     const [, indent = '', fence, language = ''] = /^( *)(```+)\s*(\S*)/.exec(line) ?? []
@@ -49,11 +52,15 @@ export function readDocument(path: string): Document {
       blocks.push({
         language: open.language,
         line: open.line,
+        heading,
         text: open.lines.map((each) => each.slice(depth)).join('\n'),
       })
       open = undefined
     } else if (open !== undefined) open.lines.push(line)
-    else prose.push(line)
+    else {
+      heading = /^#+ +(.+)$/.exec(line)?.[1] ?? heading
+      prose.push(line)
+    }
   }
   if (open !== undefined) throw new Error(`${path}:${open.line} has a fence that is not closed`)
   return { path, text, blocks, prose: prose.join('\n') }

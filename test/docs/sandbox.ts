@@ -6,35 +6,62 @@ import { freePort } from '../harness/free-port.ts'
 import { onEnd, type Teardown } from '../harness/teardown.ts'
 import { tempFolder } from '../harness/temp-folder.ts'
 import { projectFolder } from '../system/shipped.ts'
+import { withoutComment } from './commands.ts'
 
-export interface Ran {
+/** A command, and whether a reader sees it: the others make what the document takes for granted. */
+export interface Step {
   readonly command: string
+  readonly isShown: boolean
+}
+
+export interface Ran extends Step {
   readonly code: number
   /** Both streams. */
   readonly output: string
 }
 
-/** Ports that documents name. In the sandbox each is another one, which is free. */
+/** Ports that documents name. In the sandbox each is another one, which is free, unless it has a network of its own. */
 const namedPorts = ['8443', '8080', '8000', '9901', '3000', '3001', '3002']
 
 /**
  * Commands that serve until they are stopped. A reader has a terminal for each; here they run in the background until the
  * end, and the next command waits until their port answers. `make run` would build pages first, and start five services.
  */
-const serving: readonly [RegExp, string, string][] = [
-  [/^make run$/, './gatehouse serve', '8443'],
-  [/^\.\/gatehouse serve\b.*/, '', '8443'],
-  [/^node .*\bapp\.mjs$/, '', '3000'],
+const serving: readonly [pattern: RegExp, instead: string, isUp: string][] = [
+  [/^make run$/, './gatehouse serve', listens(8443)],
+  [/^\.\/gatehouse serve\b.*/, '', listens(8443)],
+  [/^node .*\bapp\.mjs$/, '', listens(3000)],
+  [/^redis-server\b/, '', listens(6379)],
+  [/^npm run hikvision:device\b/, '', listens(3001)],
+  ...['visits', 'camera', 'photos', 'hikvision', 'desktops'].map((name): [RegExp, string, string] => [
+    new RegExp(`^npm run service:${name}$`),
+    '',
+    `curl -s http://127.0.0.1:9901/v1/upstreams | grep -q '"${name}"'`,
+  ]),
 ]
 
-/** The answer of these may be no, which is exit code 1 and no failure. */
-const mayAnswerNo = /^\.\/gatehouse (?:explain|observed|plan|why|certs) /
+function listens(port: number): string {
+  return `(exec 3<>/dev/tcp/127.0.0.1/${port}) 2>/dev/null`
+}
 
-/** Runs commands in one shell, in a fresh copy of the project, until one fails. */
-export async function runInSandbox(t: Teardown, commands: readonly string[]): Promise<Ran[]> {
+/**
+ * Exit codes beside 0 that are an answer and no failure: no, a table with mistakes where the page speaks of one, and the end
+ * of the time that curl was given.
+ */
+const answers: readonly [RegExp, number][] = [
+  [/^\.\/gatehouse (?:explain|observed|plan|why|certs|upstreams)\b/, 1],
+  [/^\.\/gatehouse (?:check|test)$/, 2],
+  [/^curl .*-m 5 /, 28],
+]
+
+/**
+ * Runs commands in one shell, in a fresh copy of the project, until one fails. `enclosed`: in a network and with mounts
+ * of its own.
+ */
+export async function runInSandbox(t: Teardown, steps: readonly Step[], enclosed = false): Promise<Ran[]> {
   const folder = await copyProject(t)
   const ports = new Map<string, string>()
-  for (const name of namedPorts) ports.set(name, String(await freePort()))
+  for (const name of namedPorts) ports.set(name, enclosed ? name : String(await freePort()))
   const withPorts = (text: string) =>
     text.replace(/(?<![\d.-])\d{4}(?![\d.-])/g, (number) => ports.get(number) ?? number)
   const env = {
@@ -50,10 +77,12 @@ export async function runInSandbox(t: Teardown, commands: readonly string[]): Pr
   }
   const script = [
     "trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT",
-    ...commands.map((command, index) => stepOf(withPorts(command), index, ports)),
+    ...(enclosed ? ['ip link set lo up'] : []),
+    ...steps.map(({ command }, index) => withPorts(stepOf(command, index))),
   ]
   await writeFile(join(folder, '.script'), script.join('\n'))
-  const child = spawn('bash', ['.script'], { cwd: folder, env: { ...process.env, ...env }, detached: true })
+  const [program = '', ...args] = [...(enclosed ? ['unshare', '--net', '--mount'] : []), 'bash', '.script']
+  const child = spawn(program, args, { cwd: folder, env: { ...process.env, ...env }, detached: true })
   onEnd(t, () => {
     try {
       if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
@@ -69,37 +98,32 @@ export async function runInSandbox(t: Teardown, commands: readonly string[]): Pr
     })
   await once(child, 'close')
   return Array.from(said.matchAll(/([\s\S]*?)@@ (\d+) (\d+)\n/g), ([, output = '', index, code]) => ({
-    command: commands[Number(index)] as string,
+    ...(steps[Number(index)] as Step),
     code: Number(code),
     output,
   }))
 }
 
-function stepOf(command: string, index: number, ports: ReadonlyMap<string, string>): string {
-  const told = `code=$?; ${mayAnswerNo.test(command) ? '[ $code = 1 ] && code=0; ' : ''}echo "@@ ${index} $code"; [ $code = 0 ] || exit 1`
-  const [pattern, instead = '', port = ''] =
-    serving.find(([each]) => each.test(withoutComment(command))) ?? []
-  if (pattern !== undefined) {
-    const answers = `(exec 3<>/dev/tcp/127.0.0.1/${ports.get(port)}) 2>/dev/null`
-    return `${instead || withoutComment(command)} >>serving.log 2>&1 </dev/null &
-until ${answers}; do kill -0 $! 2>/dev/null || break; sleep 0.2; done
-${answers} || cat serving.log
+function stepOf(command: string, index: number): string {
+  const bare = withoutComment(command)
+  const [, good = 0] = answers.find(([each]) => each.test(bare)) ?? []
+  const told = `code=$?; [ $code = ${good} ] && code=0; [ $code = 0 ] || cat serving.log 2>/dev/null; echo "@@ ${index} $code"; [ $code = 0 ] || exit 1`
+  const [pattern, instead = '', isUp = ''] = serving.find(([each]) => each.test(bare)) ?? []
+  if (pattern !== undefined)
+    return `${/gatehouse serve/.test(instead || bare) ? 'touch .serves\n' : ''}${instead || bare} >>serving.log 2>&1 </dev/null &
+until ${isUp}; do kill -0 $! 2>/dev/null || break; sleep 0.2; done
+${isUp}
 ${told}`
-  }
-  // A reader takes longer than a reload, and than a batch of the access log; this reader does not.
-  if (/^cat > \S*routes\.yaml/.test(command))
-    return `before=$(grep -c 'is taken up' serving.log 2>/dev/null)
+  // A reader takes longer than a reload, and than a batch of the access log; this reader does not. Nor does it take longer
+  // than a start, of which a port that answers is not the end.
+  if (/^cat > \S*routes\.yaml|^mv \S*routes\.test\.yaml/.test(command))
+    return `before=$(grep -c 'taken up' serving.log 2>/dev/null)
 ${command}
-for i in $(seq 100); do grep -q ' serves ' serving.log 2>/dev/null || break; [ "$(grep -c 'is taken up' serving.log)" = "$before" ] || break; sleep 0.2; done
+for i in $(seq 300); do [ -e .serves ] || break; [ "$(grep -c 'taken up' serving.log)" = "$before" ] || break; sleep 0.2; done
 true
 ${told}`
   if (/gatehouse (?:observed|plan|why) /.test(command)) return `sleep 1.5\n${command}\n${told}`
   return `${command}\n${told}`
-}
-
-/** Of a command on one line, outside quotes. */
-function withoutComment(command: string): string {
-  return command.replace(/\s+#[^'"]*$/, '')
 }
 
 /** As a clone is after `make install`. Packages are the same, and are not copied. */

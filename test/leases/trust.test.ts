@@ -185,13 +185,17 @@ suite('who may announce what', { concurrency: false }, () => {
     })
   })
 
-  test('gatehouse upstreams shows each target', async () => {
+  test('gatehouse upstreams shows each target, and where nothing has announced itself', async () => {
     await scene.call('PUT', 'photos/targets/shown', { url, metadata: { version: '1.2' } })
     const { stdout, code } = await runCli(['upstreams', '--file', scene.file])
     assert.match(stdout, new RegExp(`^photos/shown +${url} +well +0 +\\d+s of 30s +\\d+s$`, 'm'))
     assert.match(stdout, /^fixed +http:\/\/127\.0\.0\.1:9 +well +0 +fixed$/m)
-    assert.equal(code, 0)
-    const { targets } = JSON.parse((await runCli(['upstreams', '--json', '--file', scene.file])).stdout)
+    assert.match(stdout, /^camera +away +nothing has announced itself$/m)
+    assert.doesNotMatch(stdout, /^desktop /m, 'keyed ones come and go')
+    assert.equal(code, 1)
+    const { stdout: answer } = await runCli(['upstreams', '--json', '--file', scene.file])
+    const { targets, empty } = JSON.parse(answer)
+    assert.deepEqual(empty, ['camera'])
     assert.deepEqual(targets.find(({ id }: { id?: string }) => id === 'shown').lease.metadata, {
       version: '1.2',
     })

@@ -6,6 +6,8 @@ interface CardProps {
   readonly title: string
   readonly description: string
   readonly desktop: Desktop | undefined
+  /** Whether there is a Docker that could. */
+  readonly canStart: boolean
   act(work: () => Promise<unknown>): Promise<void>
 }
 
@@ -25,7 +27,7 @@ const steps = {
 } as const
 
 /** One kind of desktop, and the one that its user has of it. */
-export function Card({ type, title, description, desktop, act }: CardProps) {
+export function Card({ type, title, description, desktop, canStart, act }: CardProps) {
   const [isBusy, setBusy] = useState(false)
   const dialog = useRef<HTMLDialogElement>(null)
   const status = desktop?.status
@@ -58,7 +60,7 @@ export function Card({ type, title, description, desktop, act }: CardProps) {
           <button
             type="button"
             className="first"
-            disabled={isBusy}
+            disabled={isBusy || !canStart}
             onClick={() => run(() => api.start(type))}
           >
             {status === 'failed' ? 'Try again' : 'Start'}

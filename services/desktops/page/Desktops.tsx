@@ -87,7 +87,13 @@ export function Desktops({ onSignedOut }: { onSignedOut(): void }) {
       </p>
       <ul className="cards">
         {overview.types.map((each) => (
-          <Card key={each.type} {...each} desktop={mine.get(each.type)} act={act} />
+          <Card
+            key={each.type}
+            {...each}
+            desktop={mine.get(each.type)}
+            canStart={overview.docker.ok}
+            act={act}
+          />
         ))}
         {others.map((each) => (
           <Card
@@ -96,6 +102,7 @@ export function Desktops({ onSignedOut }: { onSignedOut(): void }) {
             title={each.title}
             description="This kind is not offered any more."
             desktop={each}
+            canStart={overview.docker.ok}
             act={act}
           />
         ))}

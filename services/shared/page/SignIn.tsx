@@ -26,7 +26,7 @@ export function SignIn({ title, signIn }: SignInProps) {
   }
 
   return (
-    <main className="page-main" style={{ maxWidth: '26rem' }}>
+    <main className="page-main sign-in">
       <form className="card" onSubmit={submit} style={{ display: 'grid', gap: '1rem' }}>
         <h1>{title}</h1>
         {fault && (

@@ -31,7 +31,7 @@ export function Routes({ overview, figures, rates, onFollow }: RoutesProps) {
               <tr>
                 <th scope="col">Route</th>
                 <th scope="col" className="number">
-                  Requests/s
+                  Req/s
                 </th>
                 <th scope="col" className="some">
                   Trend
