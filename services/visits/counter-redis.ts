@@ -8,7 +8,7 @@ import { NotAnswered, type RedisLine } from './redis-line.ts'
  * it, and nobody can tell that from before. So the script remembers the request beside the count, in one step, and is
  * asked again until there is an answer.
  */
-export function countInRedis({ redis, ask }: RedisLine, log: Logger): Counter {
+export function countInRedis({ redis, ask, isReady }: RedisLine, log: Logger): Counter {
   redis.defineCommand('addVisit', { numberOfKeys: 2, lua: script })
   return {
     async add(requestId) {
@@ -19,6 +19,7 @@ export function countInRedis({ redis, ask }: RedisLine, log: Logger): Counter {
         throw countIsAway()
       }
     },
+    canKeep: isReady,
     close: async () => {},
   }
 }

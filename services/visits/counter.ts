@@ -10,6 +10,8 @@ export interface Counter {
    * Rejects with a 503 when the count cannot be kept.
    */
   add(requestId: string): Promise<number>
+  /** As far as is known without asking. */
+  canKeep(): boolean
   close(): Promise<void>
 }
 

@@ -15,6 +15,8 @@ export interface RedisLine {
    * `patience`, or at once while many wait already; what Redis itself refuses, it rejects with.
    */
   ask<Answer>(command: () => Promise<Answer>): Promise<Answer>
+  /** Whether it is connected, and Redis takes commands. */
+  isReady(): boolean
   close(): void
 }
 
@@ -94,7 +96,7 @@ export async function connectRedis(
     redis.disconnect()
     throw error
   }
-  return { redis, ask, close: () => redis.disconnect() }
+  return { redis, ask, isReady: () => isReady, close: () => redis.disconnect() }
 }
 
 // --- internal ---
