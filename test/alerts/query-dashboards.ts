@@ -30,7 +30,7 @@ export function queryDashboards(lacking: string[]): Promise<string> {
       response.statusCode = asked.url === '/500' ? 500 : asked.url === '/404' ? 404 : 200
       response.end('fine')
     }
-    const prometheus = await startPrometheus(t, stage.admin)
+    const prometheus = await startPrometheus(t, stage)
     const paths = ['/', '/500', '/404', '/closed', '/watched', '/pair', '/torn']
     const turn = async (): Promise<void> => {
       await Promise.all(
