@@ -95,6 +95,7 @@ test('each service tells how it is, in a form that Prometheus takes, and goes on
       const found = await Promise.all(queries.map(({ query }) => prometheus.query(fillIn(query))))
       const lacking = queries.filter((_, index) => found[index]?.length === 0)
       assert.deepEqual(lacking, [])
+      return true
     },
     { timeout: 30_000, every: 300 },
   )
@@ -103,6 +104,7 @@ test('each service tells how it is, in a form that Prometheus takes, and goes on
   await eventually(
     async () => {
       for (const { metrics } of fleet.services) assert.match(await scrape(metrics), /^database_up 0$/m)
+      return true
     },
     { timeout: 60_000, every: 200 },
   )
