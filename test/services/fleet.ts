@@ -86,6 +86,11 @@ export async function startFleet(
   }
 }
 
+/** Where the metrics of each are, for a Prometheus. */
+export function metricsOf({ services }: Fleet): Record<string, string> {
+  return Object.fromEntries(services.map(({ name, metrics }) => [name, metrics]))
+}
+
 export interface FleetOptions {
   readonly names?: readonly ServiceName[]
   /** For all of them, beside what each needs. */

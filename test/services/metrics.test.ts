@@ -11,7 +11,7 @@ import { needs, pathOf } from '../harness/parts.ts'
 import { startProxy } from '../harness/proxy.ts'
 import { rawRequest } from '../harness/raw-request.ts'
 import { request } from '../harness/request.ts'
-import { startFleet } from './fleet.ts'
+import { metricsOf, startFleet } from './fleet.ts'
 import { planted, useFleet } from './fleet-traffic.ts'
 import { startScene } from './visits/scene.ts'
 
@@ -85,9 +85,7 @@ test('each service tells how it is, in a form that Prometheus takes, and goes on
     assert.deepEqual(complaints, [], name)
   }
 
-  const prometheus = await startPrometheus(t, {
-    services: Object.fromEntries(fleet.services.map(({ name, metrics }) => [name, metrics])),
-  })
+  const prometheus = await startPrometheus(t, { services: metricsOf(fleet) })
   const queries = readDashboardQueries().filter(({ dashboard }) => dashboard === 'services.json')
   assert.ok(queries.length > 30)
   await eventually(

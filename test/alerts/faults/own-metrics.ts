@@ -6,7 +6,7 @@ import { onEnd, type Teardown } from '../../harness/teardown.ts'
 import { tempFolder } from '../../harness/temp-folder.ts'
 import { startUpstream } from '../../harness/upstream.ts'
 import { startTriton } from '../../services/camera/triton-double.ts'
-import { type Fleet, startFleet } from '../../services/fleet.ts'
+import { type Fleet, metricsOf, startFleet } from '../../services/fleet.ts'
 import { useFleet } from '../../services/fleet-traffic.ts'
 import type { StageOptions } from '../stage.ts'
 import type { Fault } from './fault.ts'
@@ -108,8 +108,7 @@ async function beside(
   env: NodeJS.ProcessEnv = {},
 ): Promise<StageOptions> {
   const fleet = await startFleet(t, { names, env })
-  const services = Object.fromEntries(fleet.services.map(({ name, metrics }) => [name, metrics]))
-  return { services, with: { fleet } }
+  return { services: metricsOf(fleet), with: { fleet } }
 }
 
 const noContainers: RequestListener = (request, response) => {
