@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, isIP } from 'node:net'
 import { collectDefaultMetrics } from 'prom-client'
 import { registry } from './metrics.ts'
 
@@ -14,10 +14,16 @@ export interface MetricsListener {
  * no path of the public host comes here, however it is written.
  *
  * Should a target point here by mistake, or by a stolen token, a second rule holds: whatever a proxy has relayed says so in
- * its fields, and is told that there is nothing. Rejects where the port cannot be had.
+ * its fields, and is told that there is nothing. On loopback only names of loopback are answered to: a page in a browser
+ * of this machine could have a name of its own point here (DNS rebinding). Rejects where the port cannot be had.
  */
 export async function listenForScrapes(host: string, port: number): Promise<MetricsListener> {
-  const server = createServer((request, response) => void answer(request, response))
+  const isLoopback = isOfLoopback(host)
+  const server = createServer((request, response) => {
+    const isOurs = !isLoopback || isOfLoopback(hostnameOf(request.headers.host ?? ''))
+    if (isOurs && !isRelayed(request.headers)) void answer(request, response)
+    else refuse(response, 404)
+  })
   // Whoever holds connections here must not take those of the service.
   server.maxConnections = 16
   server.headersTimeout = 5_000
@@ -44,10 +50,8 @@ export async function listenForScrapes(host: string, port: number): Promise<Metr
 // --- internal ---
 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  response.on('error', () => {})
-  request.resume()
-  const { method = '', url = '', headers } = request
-  if (isRelayed(headers) || url.split('?', 1)[0] !== '/metrics') return refuse(response, 404)
+  const { method = '', url = '' } = request
+  if (url.split('?', 1)[0] !== '/metrics') return refuse(response, 404)
   if (method !== 'GET' && method !== 'HEAD') return refuse(response, 405)
   try {
     const text = await registry.metrics()
@@ -57,6 +61,18 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   } catch {
     refuse(response, 500)
   }
+}
+
+function isOfLoopback(name: string): boolean {
+  return name === 'localhost' || name === '::1' || (isIP(name) === 4 && name.startsWith('127.'))
+}
+
+/** `[::1]:9911` is of `::1`. */
+function hostnameOf(field: string): string {
+  return field
+    .replace(/:\d+$/, '')
+    .replace(/^\[|\]$/g, '')
+    .toLowerCase()
 }
 
 function refuse(response: ServerResponse, status: number): void {

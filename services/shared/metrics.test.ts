@@ -133,6 +133,9 @@ test('the listener answers /metrics, and nothing else, and nothing that came thr
   for (const path of ['/', '/metrics/', '/Metrics', '//metrics', '/metrics/..', '/%6detrics', '/x'])
     assert.deepEqual([path, (await request(origin + path)).status], [path, 404])
   assert.equal((await request(url, { method: 'POST', body: 'x' })).status, 405)
+  for (const host of ['rebound.example.com', 'localhost.example.com', '10.0.0.1'])
+    assert.deepEqual([host, (await request(url, { headers: { host } })).status], [host, 404])
+  assert.equal((await request(url, { headers: { host: 'localhost:1' } })).status, 200)
   for (const field of ['X-Forwarded-For', 'x-forwarded-host', 'Forwarded', 'Via', 'X-Real-IP']) {
     const reply = await request(url, { headers: { [field]: '127.0.0.1' } })
     assert.deepEqual([field, reply.status, reply.text], [field, 404, ''])
