@@ -37,6 +37,8 @@ export function queryDashboards(lacking: string[]): Promise<string> {
     const prometheus = await startPrometheus(t, stage)
     const paths = ['/', '/500', '/404', '/closed', '/watched', '/pair', '/torn']
     await useFleet(fleet)
+    const again = setInterval(() => useFleet(fleet).catch(() => {}), 3_000)
+    onEnd(t, () => clearInterval(again))
     const turn = async (): Promise<void> => {
       await Promise.all(
         paths.map((path) => request(stage.url + path, { method: 'POST', body: 'body' }).catch(() => {})),
