@@ -54,7 +54,7 @@ test('Prometheus reaches the metrics of each service, by a network that leads no
     static_configs.flatMap((each) => each.targets),
   )
   const port = file.services.visits?.environment?.METRICS_PORT
-  const own = ['visits', 'photos', 'camera', 'hikvision', 'desktops'].map((name) => `${name}:${port}`)
+  const own = Object.keys(services).map((name) => `${name}:${port}`)
   assert.deepEqual(targets, ['proxy:9902', ...own])
 })
 

@@ -86,7 +86,7 @@ test('each unit has its metrics where Prometheus looks for them, on loopback', a
     scrape_configs.find(({ job_name }) => job_name === 'gatehouse-services')?.static_configs ?? []
   assert.deepEqual(
     targets.map(({ labels }) => labels?.service),
-    ['visits', 'photos', 'camera', 'hikvision', 'desktops'],
+    Object.keys(services),
   )
   for (const {
     targets: [target = ''],

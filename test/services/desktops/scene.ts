@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import type { ChildProcess } from 'node:child_process'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import pg from 'pg'
@@ -9,8 +8,9 @@ import { runCli, startCli } from '../../harness/cli.ts'
 import { eventually } from '../../harness/eventually.ts'
 import { type Reply, request } from '../../harness/request.ts'
 import { onEnd, type Teardown } from '../../harness/teardown.ts'
-import { cloneShipped, projectFolder } from '../../system/shipped.ts'
+import { cloneShipped } from '../../system/shipped.ts'
 import { startPostgres } from '../postgres.ts'
+import { type ServiceProcess, startServiceProcess } from '../service-process.ts'
 import type { Engine } from './docker.ts'
 
 /** The desktops behind the shipped routes.yaml: a proxy with two workers, the service, Docker and Postgres, all real. */
@@ -119,7 +119,8 @@ export async function startScene(t: Teardown, engine: Engine, options: SceneOpti
   pool.on('error', () => {})
   onEnd(t, () => pool.end())
   const origin = `https://localhost:${env.HTTPS_PORT}`
-  let text = ''
+  /** One for each start. The last one runs. */
+  const processes: ServiceProcess[] = []
 
   const scene: Scene = {
     folder,
@@ -127,27 +128,19 @@ export async function startScene(t: Teardown, engine: Engine, options: SceneOpti
     port: Number(env.HTTPS_PORT),
     admin,
     engine,
-    log: () => text + proxy.output.stderr,
+    log: () => processes.map(({ written }) => written()).join('') + proxy.output.stderr,
     async kill() {
-      const { service } = scene
-      if (service.exitCode !== null || service.signalCode !== null) return
-      service.kill('SIGKILL')
-      await once(service, 'exit')
+      await processes.at(-1)?.stop('SIGKILL')
     },
     async start(changes = {}) {
-      const child = spawn(process.execPath, [join(projectFolder, 'services/desktops/main.ts')], {
-        env: { ...process.env, NODE_TEST_CONTEXT: undefined, ...settings, ...changes },
-        stdio: ['ignore', 'inherit', 'pipe'],
-      })
-      const from = text.length
-      child.stderr.on('data', (piece) => {
-        text += piece
-      })
+      const started = startServiceProcess(t, 'desktops', { cwd: folder, env: { ...settings, ...changes } })
+      processes.push(started)
+      const { child, written } = started
       scene.service = child
-      await eventually(() => child.exitCode !== null || /"message":"serves /.test(text.slice(from)), {
+      await eventually(() => child.exitCode !== null || /"message":"serves /.test(written()), {
         timeout: 40_000,
       })
-      assert.equal(child.exitCode, null, text.slice(from))
+      assert.equal(child.exitCode, null, written())
       await eventually(async () => (await request(`${origin}/desktops/`)).status === 200, { timeout: 20_000 })
     },
     async signIn(name, password = `password of ${name}`) {
@@ -202,7 +195,6 @@ export async function startScene(t: Teardown, engine: Engine, options: SceneOpti
         .sort()
     },
   } as Scene
-  onEnd(t, () => scene.kill())
   await scene.start()
   return scene
 }
