@@ -1,7 +1,7 @@
 import type { Pool } from 'pg'
 import { gauge, rarely, upGauge } from './metrics.ts'
 
-const up = upGauge('database_up', 'Whether the database answers: 1, or 0.')
+const up = upGauge('database_up', 'Whether the database answers within a second: 1, or 0.')
 const connections = gauge(
   'database_connections',
   'Connections to the database. `state`: in_use, idle, or free, which may still be opened.',

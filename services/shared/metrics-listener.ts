@@ -20,6 +20,7 @@ export interface MetricsListener {
 export async function listenForScrapes(host: string, port: number): Promise<MetricsListener> {
   const isLoopback = isOfLoopback(host)
   const server = createServer((request, response) => {
+    response.on('error', () => {})
     const isOurs = !isLoopback || isOfLoopback(hostnameOf(request.headers.host ?? ''))
     if (isOurs && !isRelayed(request.headers)) void answer(request, response)
     else refuse(response, 404)

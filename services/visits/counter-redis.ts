@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis'
 import type { Logger } from '../shared/logger.ts'
+import { rarely } from '../shared/metrics.ts'
 import { type Counter, countIsAway, remembered } from './counter.ts'
 import { NotAnswered, type RedisLine } from './redis-line.ts'
 
@@ -8,7 +9,7 @@ import { NotAnswered, type RedisLine } from './redis-line.ts'
  * it, and nobody can tell that from before. So the script remembers the request beside the count, in one step, and is
  * asked again until there is an answer.
  */
-export function countInRedis({ redis, ask, isReady }: RedisLine, log: Logger): Counter {
+export function countInRedis({ redis, ask }: RedisLine, log: Logger): Counter {
   redis.defineCommand('addVisit', { numberOfKeys: 2, lua: script })
   return {
     async add(requestId) {
@@ -19,7 +20,8 @@ export function countInRedis({ redis, ask, isReady }: RedisLine, log: Logger): C
         throw countIsAway()
       }
     },
-    canKeep: isReady,
+    // Not by `ask`, which waits for a Redis that is away: whoever wants to know wants to know now.
+    canKeep: rarely(() => redis.ping()),
     close: async () => {},
   }
 }

@@ -15,8 +15,6 @@ export interface RedisLine {
    * `patience`, or at once while many wait already; what Redis itself refuses, it rejects with.
    */
   ask<Answer>(command: () => Promise<Answer>): Promise<Answer>
-  /** Whether it is connected, and Redis takes commands. */
-  isReady(): boolean
   close(): void
 }
 
@@ -96,7 +94,7 @@ export async function connectRedis(
     redis.disconnect()
     throw error
   }
-  return { redis, ask, isReady: () => isReady, close: () => redis.disconnect() }
+  return { redis, ask, close: () => redis.disconnect() }
 }
 
 // --- internal ---
