@@ -6,6 +6,7 @@ import pg from 'pg'
 import type { Desktop } from '../../../services/desktops/desktops.ts'
 import { runCli, startCli } from '../../harness/cli.ts'
 import { eventually } from '../../harness/eventually.ts'
+import { freePort } from '../../harness/free-port.ts'
 import { type Reply, request } from '../../harness/request.ts'
 import { onEnd, type Teardown } from '../../harness/teardown.ts'
 import { cloneShipped } from '../../system/shipped.ts'
@@ -38,6 +39,8 @@ export interface Scene {
   containers(): Promise<
     { id: string; name: string; key: string; isRunning: boolean; port: number | undefined }[]
   >
+  /** What the service tells Prometheus. */
+  metrics(): Promise<string>
   /** Keys of desktops that the proxy sends people to. */
   leases(): Promise<string[]>
 }
@@ -114,6 +117,7 @@ export async function startScene(t: Teardown, engine: Engine, options: SceneOpti
     FIRST_PORT: '7100',
     LAST_PORT: '7199',
     LOOK_SECONDS: '2',
+    METRICS_PORT: String(await freePort()),
   }
   const pool = new pg.Pool({ connectionString: database, max: 2 })
   pool.on('error', () => {})
@@ -186,6 +190,7 @@ export async function startScene(t: Teardown, engine: Engine, options: SceneOpti
           }
         })
     },
+    metrics: async () => (await request(`http://127.0.0.1:${settings.METRICS_PORT}/metrics`)).text,
     async leases() {
       const { text } = await request(`${admin}/v1/upstreams`)
       const { targets } = JSON.parse(text) as { targets: { upstream: string; key: string; id: string }[] }
