@@ -54,7 +54,7 @@ async function run(name: ServiceName, failures = 0): Promise<void> {
   }
   let env: NodeJS.ProcessEnv
   try {
-    env = { ...process.env, ...(await prepare(name, services[name])) }
+    env = { ...process.env, ...(await prepare(name, services[name])), ...metricsPort(name) }
   } catch (error) {
     if (!stopping) startLater((error as Error).message, failures)
     return
@@ -70,6 +70,13 @@ async function run(name: ServiceName, failures = 0): Promise<void> {
     if (code === 2) return console.error(`${name}: not started; mend its settings and start again.`)
     startLater(`ended with ${code}`, Date.now() - began > goodRun ? 0 : failures)
   })
+}
+
+/** All of them hear the same variable, and each takes a port: the first that is named, and those after it. */
+function metricsPort(name: ServiceName): NodeJS.ProcessEnv {
+  const first = Number(process.env.METRICS_PORT)
+  if (!withProxy || !(first > 0)) return {}
+  return { METRICS_PORT: String(first + Object.keys(services).indexOf(name)) }
 }
 
 function launch(name: string, command: string, args: string[], env: NodeJS.ProcessEnv): ChildProcess {

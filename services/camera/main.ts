@@ -4,9 +4,11 @@ import { fileURLToPath } from 'node:url'
 import { openDatabase } from '../shared/database.ts'
 import { readEnvironment } from '../shared/environment.ts'
 import { createLogger, type Logger } from '../shared/logger.ts'
+import { rarely } from '../shared/metrics.ts'
 import { serve } from '../shared/serve.ts'
 import { start } from '../shared/start.ts'
 import { createCameraApp } from './app.ts'
+import * as metrics from './metrics.ts'
 import type { QualityEngine } from './quality/engine.ts'
 import { localEngine } from './quality/local.ts'
 import { createTritonEngine } from './quality/triton/triton.ts'
@@ -42,6 +44,8 @@ await start(log, async () => {
     parallel: settings.MAX_UPLOADS,
   })
   const engine = engineOf(settings, log)
+  metrics.engineUp.read(rarely(async () => (await engine.health()).answers))
+  metrics.recordings.read(rarely(() => recordings.countByState()))
   const ages = { complete: settings.KEEP_DAYS * 24, unfinished: settings.UNFINISHED_HOURS }
   const tidying = keepTidy(recordings, files, receiver, { ages, log })
   const app = createCameraApp({

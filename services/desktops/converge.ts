@@ -4,10 +4,12 @@ import type { Kind } from './catalogue.ts'
 import type { Desktop, Desktops } from './desktops.ts'
 import type { DockerHost, Found } from './docker/docker-host.ts'
 import type { DockerHosts } from './docker/docker-hosts.ts'
-import { readTrouble } from './docker/trouble.ts'
+import { readTrouble, type Trouble } from './docker/trouble.ts'
 import type { Leases } from './leases.ts'
+import { type FailureReason, failures } from './metrics.ts'
 import { markOf, passwordOf } from './password.ts'
 import { answers, credentialOf } from './probe.ts'
+import { createStartTimes } from './start-times.ts'
 
 export interface ConvergeSettings {
   readonly desktops: Desktops
@@ -41,10 +43,12 @@ export function createConverge(settings: ConvergeSettings) {
   const { desktops, hosts, kinds, leases, instance, key, ports, patience, log } = settings
   /** Ports that somebody else holds, by host, and until when that is believed. */
   const taken = new Map<string, Map<number, number>>()
+  const startTimes = createStartTimes()
 
   return async function converge(id: string): Promise<void> {
     const desktop = await desktops.byId(id)
-    if (desktop === undefined) return
+    if (desktop === undefined) return startTimes.forget(id)
+    startTimes.note(desktop)
     if (desktop.retryAt !== null && desktop.retryAt.getTime() > Date.now()) return
     try {
       if (desktop.wanted === 'running') await bringUp(desktop)
@@ -59,12 +63,12 @@ export function createConverge(settings: ConvergeSettings) {
 
   async function bringUp(desktop: Desktop): Promise<void> {
     const kind = kinds.get(desktop.type)
-    if (kind === undefined)
-      return desktops.givenUp(desktop.id, 'Desktops of this kind are not offered any more.')
+    if (kind === undefined) return refuse(desktop, 'Desktops of this kind are not offered any more.')
     const host = desktop.host === null ? await choose() : hosts.get(desktop.host)
     if (host === undefined && desktop.host !== null)
-      return desktops.givenUp(desktop.id, `Its Docker host ${desktop.host} is not in the catalogue any more.`)
-    if (host === undefined) return putOffFor(desktop, 'No Docker host answers. It is tried again on its own.')
+      return refuse(desktop, `Its Docker host ${desktop.host} is not in the catalogue any more.`)
+    if (host === undefined)
+      return putOffFor(desktop, 'no_host', 'No Docker host answers. It is tried again on its own.')
     // Its volumes lie there, so it comes back to this one.
     if (desktop.host === null) await desktops.place(desktop.id, host.name)
 
@@ -99,10 +103,10 @@ export function createConverge(settings: ConvergeSettings) {
     const words = ended.words === '' ? '' : ` It said: ${ended.words}`
     const reason = `It ended ${Math.round(ended.ranFor / 1000)} s after it was started (code ${ended.exitCode}).${words}`
     if (desktop.failures + 1 >= mostFailures) {
-      await giveUp(desktop, reason)
+      await giveUp(desktop, 'ended', reason)
       return false
     }
-    await putOffFor(desktop, reason, true)
+    await putOffFor(desktop, 'ended', reason, true)
     return false
   }
 
@@ -113,7 +117,7 @@ export function createConverge(settings: ConvergeSettings) {
     for (let attempt = 0; attempt < mostPorts; attempt++) {
       const hostPort = await desktops.reservePort(desktop.id, host.name, { ...ports, taken: takenOn(host) })
       if (hostPort === undefined) {
-        await putOffFor(desktop, 'All ports for desktops are taken. It is tried again on its own.')
+        await putOffFor(desktop, 'no_port', 'All ports for desktops are taken. It is tried again on its own.')
         return undefined
       }
       await desktops.step(desktop.id, 'creating')
@@ -146,7 +150,7 @@ export function createConverge(settings: ConvergeSettings) {
         }
       }
     }
-    await putOffFor(desktop, 'No port for it could be found. It is tried again on its own.')
+    await putOffFor(desktop, 'no_port', 'No port for it could be found. It is tried again on its own.')
     return undefined
   }
 
@@ -161,7 +165,11 @@ export function createConverge(settings: ConvergeSettings) {
     while (!(await answers(url + kind.health, headers))) {
       if (Date.now() > until) {
         for (const each of await containersOf(desktop, host)) await host.remove(each.id)
-        return giveUp(desktop, `Its page did not answer within ${patience / 1000} s after it was started.`)
+        return giveUp(
+          desktop,
+          'silent',
+          `Its page did not answer within ${patience / 1000} s after it was started.`,
+        )
       }
       if (Date.now() > lookAt) {
         // Its user may have thought better of it, or it has ended already.
@@ -175,6 +183,7 @@ export function createConverge(settings: ConvergeSettings) {
     if (!(await isStillWanted(desktop))) return
     await leases.open(desktop.key, url, headers)
     await desktops.running(desktop.id)
+    startTimes.end(desktop)
     log.info('a desktop runs', { key: desktop.key, host: host.name, port })
   }
 
@@ -211,25 +220,37 @@ export function createConverge(settings: ConvergeSettings) {
   async function putOff(desktop: Desktop, error: unknown): Promise<void> {
     const { kind, sentence } = readTrouble(error, desktop.image)
     // The next attempt sees that it is gone, and makes another.
-    if (kind === 'gone') return putOffFor(desktop, sentence)
+    if (kind === 'gone') return wait(desktop, sentence)
     log.warn('a desktop is not as it should be', {
       key: desktop.key,
       wanted: desktop.wanted,
       reason: sentence,
       error,
     })
-    if (kind === 'away') return putOffFor(desktop, sentence)
+    if (kind === 'away') return putOffFor(desktop, 'away', sentence)
     if (desktop.wanted === 'running' && (kind === 'image missing' || desktop.failures + 1 >= mostFailures))
-      return giveUp(desktop, sentence)
-    await putOffFor(desktop, sentence, true)
+      return giveUp(desktop, reasonOf(kind), sentence)
+    await putOffFor(desktop, reasonOf(kind), sentence, true)
   }
 
-  function putOffFor(desktop: Desktop, reason: string, counts = false): Promise<void> {
+  function putOffFor(desktop: Desktop, why: FailureReason, reason: string, counts = false): Promise<void> {
+    failures.add({ reason: why })
+    return wait(desktop, reason, counts)
+  }
+
+  function wait(desktop: Desktop, reason: string, counts = false): Promise<void> {
     const length = Math.min(longestPause, firstPause * 2 ** desktop.failures)
     return desktops.waits(desktop.id, reason, length, counts)
   }
 
-  async function giveUp(desktop: Desktop, reason: string): Promise<void> {
+  /** There is nothing of it that would have to be taken away. */
+  function refuse({ id }: Desktop, reason: string): Promise<void> {
+    failures.add({ reason: 'not_offered' })
+    return desktops.givenUp(id, reason)
+  }
+
+  async function giveUp(desktop: Desktop, why: FailureReason, reason: string): Promise<void> {
+    failures.add({ reason: why })
     log.warn('a desktop was given up', { key: desktop.key, reason })
     await desktops.givenUp(desktop.id, reason)
     await bringDown(desktop)
@@ -255,4 +276,11 @@ export function createConverge(settings: ConvergeSettings) {
     const known = taken.get(name) ?? new Map<number, number>()
     taken.set(name, known.set(port, Date.now() + 600_000))
   }
+}
+
+// --- internal ---
+
+function reasonOf(kind: Trouble['kind']): FailureReason {
+  if (kind === 'image missing') return 'image_missing'
+  return kind === 'disk full' ? 'disk_full' : 'other'
 }

@@ -14,6 +14,7 @@ import { readCatalogue } from './catalogue.ts'
 import { createConverge } from './converge.ts'
 import { createDesktops } from './desktops.ts'
 import { openDockerHosts } from './docker/docker-hosts.ts'
+import { watchFigures } from './figures.ts'
 import { createIdle } from './idle.ts'
 import { createLeases, type Leases } from './leases.ts'
 import { createReconcile, type Reconcile } from './reconcile.ts'
@@ -109,6 +110,12 @@ await start(log, async () => {
       patience: env.START_SECONDS * 1_000,
       log,
     }),
+  })
+  watchFigures({
+    desktops,
+    limits,
+    hosts: hosts.all.map(({ name }) => name),
+    away: reconcile.away,
   })
   // After a restart the proxy knows nothing of desktops that wait, and they are not what a look looks for.
   for (const { key, status } of await desktops.all()) if (status !== 'running') void leases.wait(key)

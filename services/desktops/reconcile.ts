@@ -5,6 +5,7 @@ import type { DockerHost, Found } from './docker/docker-host.ts'
 import type { DockerHosts } from './docker/docker-hosts.ts'
 import { readTrouble } from './docker/trouble.ts'
 import type { Leases } from './leases.ts'
+import { orphansRemoved } from './metrics.ts'
 
 export interface ReconcileSettings {
   readonly desktops: Desktops
@@ -25,6 +26,8 @@ export interface Reconcile {
   poke(id: string): void
   /** Looks at everything now. */
   look(): Promise<void>
+  /** Docker hosts that did not answer when they were looked at last. */
+  away(): ReadonlySet<string>
   stop(): void
 }
 
@@ -140,6 +143,7 @@ export function createReconcile(settings: ReconcileSettings): Reconcile {
 
   async function removeOrphan(host: DockerHost, { id, name, key }: Found): Promise<void> {
     await host.remove(id)
+    orphansRemoved.add({})
     log.warn('a container that no desktop belongs to was removed', { host: host.name, name })
     await audit.write('the service', 'orphan removed', key, `${name} on ${host.name}`)
   }
@@ -147,6 +151,7 @@ export function createReconcile(settings: ReconcileSettings): Reconcile {
   return {
     poke,
     look,
+    away: () => away,
     stop() {
       stopped = true
       clearInterval(timer)

@@ -1,6 +1,7 @@
 import type { IncomingMessage, RequestListener } from 'node:http'
 import express, { type Express, type Router } from 'express'
 import type { Database } from '../shared/database.ts'
+import { watchRequest } from '../shared/http-metrics.ts'
 import type { Logger } from '../shared/logger.ts'
 import { serving } from '../shared/served-request.ts'
 import type { SessionCookie } from '../shared/session-cookie.ts'
@@ -33,9 +34,10 @@ export function createListener(parts: AppParts): RequestListener {
   const app = createPageApp(parts)
   const { receive } = parts
   return (request, response) => {
-    if (request.method === 'POST' && !isAdmin(request))
+    if (request.method === 'POST' && !isAdmin(request)) {
+      watchRequest(request, response).route = '/*'
       void serving(request, response, () => receive(request, response))
-    else app(request, response)
+    } else app(request, response)
   }
 }
 

@@ -23,6 +23,7 @@ import { liveEvents } from './events/live.ts'
 import { logFiles } from './events/log-files.ts'
 import { processEvents } from './events/process.ts'
 import { eventsById } from './events/search.ts'
+import { watchFigures } from './figures.ts'
 import { receiver } from './intake/receive.ts'
 import { sendersBy } from './intake/senders.ts'
 import { openSpool } from './intake/spool.ts'
@@ -102,6 +103,7 @@ await start(log, async () => {
   server.on('clientError', (_error, socket) => socket.destroy())
   const expiry = expireEvents({ database, folder, keepDays: settings.KEEP_DAYS, log })
   board.attach(server)
+  watchFigures({ database, spool, limit: settings.SPOOL_LIMIT, switchboard: board })
   await jobs.hurry()
   running.look()
   void files.write()

@@ -7,6 +7,7 @@ import { answerErrors, createApp } from '../shared/web-app.ts'
 import { allowOrigins } from './cors.ts'
 import { createEngines } from './engines/index.ts'
 import { modelRoutes } from './engines/routes.ts'
+import { watchJobs } from './jobs/figures.ts'
 import { startQueue } from './jobs/queue.ts'
 import { startCleanUp } from './pictures/clean-up.ts'
 import { openPictureFiles } from './pictures/files.ts'
@@ -52,6 +53,7 @@ await start(log, async () => {
     log,
   })
   const queue = startQueue({ database, files, engines, models, workers: settings.WORKERS, log })
+  watchJobs(database)
   const submit = submitter({
     restorations,
     files,

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import pg from 'pg'
+import { watchDatabase } from './database-metrics.ts'
 import { startEmbeddedPostgres } from './embedded-postgres.ts'
 import type { Logger } from './logger.ts'
 import { migrate } from './migrate.ts'
@@ -47,6 +48,7 @@ export async function openDatabase({ url, folder, migrations, log }: DatabaseSet
     await embedded?.stop()
     throw error
   }
+  watchDatabase(pool)
   return {
     kind: embedded === undefined ? 'postgres' : 'embedded',
     pool,

@@ -5,6 +5,8 @@ import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
 import { type Announced, type Announcement, announce } from './announce.ts'
 import { type Environment, readEnvironment, wholeNumber } from './environment.ts'
+import { upGauge } from './metrics.ts'
+import { listenForScrapes, type MetricsListener } from './metrics-listener.ts'
 
 export interface ServiceSettings extends Omit<Announcement, 'url' | 'token' | 'admin'> {
   /** Answers requests, `health` among them. Not listening yet. */
@@ -23,6 +25,8 @@ export interface Service {
   readonly url: string
   /** Undefined without a token: then it serves, and nobody is told. */
   readonly announced: Announced | undefined
+  /** Where its metrics are, if METRICS_PORT is set. */
+  readonly metrics: string | undefined
   /** Takes nothing new, lets requests end, leaves. SIGTERM and SIGINT do the same. */
   stop(): Promise<void>
 }
@@ -45,16 +49,24 @@ export const placeSettings = z.object({
     .string()
     .regex(/^[\w.-]{1,63}$/, 'is not a name of letters, digits and . _ -')
     .optional(),
+  /** Where Prometheus finds /metrics; 0: a free one. Without it there is none. Never where PORT is, which the proxy reaches. */
+  METRICS_PORT: wholeNumber.optional(),
+  /** Another address than loopback is for networks that nobody else is in: numbers of the service are read there without a password. */
+  METRICS_HOST: z.string().default('127.0.0.1'),
 })
+
+const knownToProxy = upGauge('service_announced', 'Whether the proxy knows the service: 1, or 0.')
 
 /** Starts a service: listens, announces itself, and stops in an order in which no request is lost. */
 export async function serve(settings: ServiceSettings): Promise<Service> {
   const { server, env = process.env, patience = 10_000, onStopping, onStopped, ...announcement } = settings
   const place = readEnvironment(placeSettings, env)
   const { GATEHOUSE_ADMIN: admin, GATEHOUSE_TOKEN: token, ANNOUNCE_URL: told, ANNOUNCE_ID: id } = place
+  const metrics = await metricsOf(place)
   const listening = await listen(server, place)
   const url = told ?? listening
   const announced = token ? announce({ ...(id && { id }), ...announcement, url, token, admin }) : undefined
+  if (announced) knownToProxy.read(() => announced.state() === 'announced')
   let stopping: Promise<void> | undefined
 
   async function stop(): Promise<void> {
@@ -70,11 +82,14 @@ export async function serve(settings: ServiceSettings): Promise<Service> {
     clearTimeout(cut)
     await announced?.leave()
     await onStopped?.()
+    // Last, so that somebody can see how it ends.
+    await metrics?.close()
   }
 
   const service: Service = {
     url,
     announced,
+    metrics: metrics?.url,
     stop() {
       stopping ??= stop()
       return stopping
@@ -86,6 +101,13 @@ export async function serve(settings: ServiceSettings): Promise<Service> {
 }
 
 // --- internal ---
+
+async function metricsOf({
+  METRICS_PORT: port,
+  METRICS_HOST: host,
+}: z.infer<typeof placeSettings>): Promise<MetricsListener | undefined> {
+  return port === undefined ? undefined : listenForScrapes(host, port)
+}
 
 async function listen(
   server: Server,

@@ -14,10 +14,11 @@ export async function start(log: Logger, begin: () => Promise<Service>): Promise
     process.exit(1)
   })
   try {
-    const { url, announced } = await begin()
+    const { url, announced, metrics } = await begin()
     const told =
       announced === undefined ? 'and told nobody: GATEHOUSE_TOKEN is not set' : 'and announces itself'
     log.info(`serves ${url} ${told}`)
+    if (metrics !== undefined) log.info(`its metrics are at ${metrics}`)
   } catch (error) {
     if (error instanceof EnvironmentError) {
       for (const problem of error.problems) log.error(`setting ${problem}`)

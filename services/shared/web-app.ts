@@ -1,5 +1,6 @@
 import express, { type Express, type NextFunction, type Request, type Response } from 'express'
 import { isAway } from './database.ts'
+import { type WatchedRequest, watchRequest } from './http-metrics.ts'
 import type { Logger } from './logger.ts'
 import { Problem } from './problem.ts'
 import { serving } from './served-request.ts'
@@ -16,6 +17,7 @@ export function createApp(log: Logger): Express {
   // Only Gatehouse reaches a service, over loopback, a unix socket, or the network of its containers.
   app.set('trust proxy', 1)
   app.use((request, response, next) => {
+    noteRoute(request, watchRequest(request, response))
     const started = performance.now()
     serving(request, response, ({ requestId, traceId }) => {
       response.locals.requestId = requestId
@@ -52,6 +54,21 @@ export function answerErrors(app: Express, log: Logger): void {
 }
 
 // --- internal ---
+
+/**
+ * The pattern is asked for when Express finds the route: by the time that a refusal is written, Express has forgotten where
+ * its router was mounted. It takes `/DESKTOP` for `/desktop` and says so, which would be a name of the client's.
+ */
+function noteRoute(request: Request, watched: WatchedRequest): void {
+  let route: { readonly path: unknown } | undefined
+  Object.defineProperty(request, 'route', {
+    get: () => route,
+    set(found: typeof route) {
+      route = found
+      if (found) watched.route = `${request.baseUrl.toLowerCase()}${String(found.path)}`
+    },
+  })
+}
 
 function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error

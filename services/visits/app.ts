@@ -4,6 +4,7 @@ import { answerErrors, createApp } from '../shared/web-app.ts'
 import { operations } from './contract.ts'
 import type { Counter } from './counter.ts'
 import { type LoginNeeds, login } from './login.ts'
+import { counts } from './metrics.ts'
 import { swagger } from './swagger.ts'
 
 export interface AppNeeds extends LoginNeeds {
@@ -25,7 +26,11 @@ export function createVisits({ counter, ...needs }: AppNeeds): Express {
   app.head(operations.count.path, refuseMethod('GET'))
   app.get(operations.count.path, async (request, response) => {
     await tokens.userOf(request.get('authorization'))
-    const visits = await counter.add(response.locals.requestId)
+    const visits = await counter.add(response.locals.requestId).catch((error) => {
+      counts.add({ result: 'failed' })
+      throw error
+    })
+    counts.add({ result: 'kept' })
     response.set('Cache-Control', 'no-store').json({ visits })
   })
 

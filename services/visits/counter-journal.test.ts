@@ -118,8 +118,10 @@ test('a visit that cannot be written down is a 503, and the next one counts agai
   await mkdir(`${counter.file}.new`)
   await assert.rejects(counter.add('a'), (error: Problem) => error instanceof Problem && error.status === 503)
   assert.deepEqual(counter.said, ['visits cannot be written down'])
+  assert.equal(counter.canKeep(), false)
   await rm(`${counter.file}.new`, { recursive: true })
   assert.deepEqual([await counter.add('a'), await counter.add('b')], [1, 2])
+  assert.equal(counter.canKeep(), true)
   await counter.close()
 })
 

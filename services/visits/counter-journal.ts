@@ -44,6 +44,7 @@ export async function openJournal(
 
   let file: FileHandle | undefined
   let size = 0
+  let isKept = true
   let waiting: Waiting[] = []
   let writing: Promise<void> | undefined
 
@@ -88,12 +89,14 @@ export async function openJournal(
       try {
         await keep(batch.map(({ id }, index) => lineOf(first + index, id)).join(''))
         visits += batch.length
+        isKept = true
         for (const [index, { id, done }] of batch.entries()) {
           const request = requests.get(id)
           if (request) request.known = first + index
           done.resolve(first + index)
         }
       } catch (error) {
+        isKept = false
         log.error('visits cannot be written down', { path, error })
         await forget()
         for (const { id, done } of batch) {
@@ -117,6 +120,7 @@ export async function openJournal(
       writing ??= write()
       return done.promise
     },
+    canKeep: () => isKept,
     async close() {
       await writing
       await forget()

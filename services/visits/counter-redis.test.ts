@@ -59,9 +59,10 @@ describe('the count in Redis', needs('redis'), () => {
 
   test('a Redis that is silent is asked again, and in the end the visit is a 503', async (t) => {
     const way = await startWay(t, (await started)?.port ?? 0)
-    const { add } = await open(t, way.url, { answerLimit: 200, patience: 600 })
+    const { add, canKeep } = await open(t, way.url, { answerLimit: 200, patience: 600 })
     way.swallowAnswers()
     await assert.rejects(add('a'), (error: Problem) => error instanceof Problem && error.status === 503)
+    await assert.rejects(async () => canKeep())
   })
 
   test('what Redis refuses is a 503 at once', async (t) => {

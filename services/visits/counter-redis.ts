@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis'
 import type { Logger } from '../shared/logger.ts'
+import { rarely } from '../shared/metrics.ts'
 import { type Counter, countIsAway, remembered } from './counter.ts'
 import { NotAnswered, type RedisLine } from './redis-line.ts'
 
@@ -19,6 +20,8 @@ export function countInRedis({ redis, ask }: RedisLine, log: Logger): Counter {
         throw countIsAway()
       }
     },
+    // Not by `ask`, which waits for a Redis that is away: whoever wants to know wants to know now.
+    canKeep: rarely(() => redis.ping()),
     close: async () => {},
   }
 }

@@ -10,6 +10,8 @@ export interface Counter {
    * Rejects with a 503 when the count cannot be kept.
    */
   add(requestId: string): Promise<number>
+  /** For the metrics: false, or a rejection, where no visit could be kept now. */
+  canKeep(): boolean | Promise<unknown>
   close(): Promise<void>
 }
 

@@ -4,6 +4,7 @@ import { verifyPassword } from '../shared/password.ts'
 import { Problem } from '../shared/problem.ts'
 import { loginRequest } from './contract.ts'
 import { limitWrongLogins } from './login-limits.ts'
+import { logins } from './metrics.ts'
 import { readBody } from './read-body.ts'
 import type { RedisLine } from './redis-line.ts'
 import type { Tokens } from './token.ts'
@@ -37,10 +38,13 @@ export function login({ users, tokens, log, line }: LoginNeeds): (RequestHandler
         headers: { 'WWW-Authenticate': 'Bearer' },
       })
     response.set('Cache-Control', 'no-store').json({ token: await tokens.sign(username) })
+    logins.add({ result: 'right' })
   }
 
   function tell(error: unknown, request: Request, _response: Response, next: NextFunction): void {
-    const status = error instanceof Problem ? error.status : 500
+    const { status = 500 } = error as { status?: number }
+    // Who sent no name and password has not tried.
+    if (status === 401 || status === 429 || status >= 500) logins.add({ result: resultOf(status) })
     // The address first: what follows was chosen by the client, and a filter must not be led astray by it.
     if (status === 401 || status === 429)
       log.warn('a login was refused', { address: request.ip ?? '', status, user: request.body.username })
@@ -51,6 +55,10 @@ export function login({ users, tokens, log, line }: LoginNeeds): (RequestHandler
 }
 
 // --- internal ---
+
+function resultOf(status: number) {
+  return status === 401 ? 'wrong' : status === 429 ? 'limited' : 'failed'
+}
 
 /** Verifying takes 19 MB and tens of milliseconds of a core, which is an attack by itself if it is not limited. */
 const [atOnce, mostWaiting] = [2, 60]

@@ -7,6 +7,7 @@ import { start } from '../shared/start.ts'
 import { createVisits } from './app.ts'
 import { openJournal } from './counter-journal.ts'
 import { countInRedis } from './counter-redis.ts'
+import { storeUp } from './metrics.ts'
 import { openUsers } from './open-users.ts'
 import { connectRedis } from './redis-line.ts'
 import { createTokens } from './token.ts'
@@ -39,6 +40,7 @@ await start(log, async () => {
   const line =
     REDIS_URL === undefined ? undefined : await connectRedis(REDIS_URL, log, { patience: REDIS_PATIENCE })
   const counter = line === undefined ? await openJournal(places.DATA_DIR, log) : countInRedis(line, log)
+  storeUp.read(counter.canKeep)
   const server = createServer(createVisits({ users, counter, tokens: createTokens(SECRET_KEY), log, line }))
   return serve({
     server,

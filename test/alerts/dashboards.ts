@@ -19,7 +19,7 @@ export function readDashboardQueries(): DashboardQuery[] {
 
 /** As Grafana would ask with all variables at "All". */
 export function fillIn(query: string): string {
-  return query.replaceAll('$__rate_interval', '1m').replaceAll('$route', '.+')
+  return query.replaceAll('$__rate_interval', '1m').replaceAll('$route', '.+').replaceAll('$service', '.+')
 }
 
 interface Dashboard {

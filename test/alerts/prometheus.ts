@@ -9,7 +9,7 @@ import { pathOf } from '../harness/parts.ts'
 import { onEnd, type Teardown } from '../harness/teardown.ts'
 import { tempFolder } from '../harness/temp-folder.ts'
 
-/** A real Prometheus with the shipped rules, which watches one proxy. */
+/** A real Prometheus with the shipped rules, which watches a proxy, and services. */
 export interface Prometheus {
   /** Answers each sample of an instant query. */
   query(expression: string): Promise<Sample[]>
@@ -47,15 +47,29 @@ export async function readRules(): Promise<Rule[]> {
   return groups.flatMap(({ rules }) => rules)
 }
 
-/** `admin`: `http://127.0.0.1:9901`, the address of the proxy's admin listener. */
-export async function startPrometheus(t: Teardown, admin: string): Promise<Prometheus> {
+/** Who is scraped, by addresses such as `http://127.0.0.1:9901`. */
+export interface Watched {
+  /** The proxy's admin listener. */
+  readonly admin?: string
+  /** Where the metrics of services are, by their names. */
+  readonly services?: Readonly<Record<string, string>>
+}
+
+export async function startPrometheus(t: Teardown, { admin, services = {} }: Watched): Promise<Prometheus> {
   const folder = await tempFolder(t)
   const rules = parse(await readFile(new URL('alerts.yml', shipped), 'utf8')) as Rules
   for (const rule of rules.groups.flatMap((group) => group.rules))
     if (rule.for !== undefined) Object.assign(rule, { for: quick.for })
   const config = parse(await readFile(new URL('prometheus.yml', shipped), 'utf8'))
   config.global = { scrape_interval: quick.every, evaluation_interval: quick.every }
-  config.scrape_configs[0].static_configs[0].targets = [new URL(admin).host]
+  const [proxies, others] = config.scrape_configs as ScrapeConfig[]
+  const proxy = admin === undefined ? [] : [{ targets: [new URL(admin).host] }]
+  Object.assign(proxies as object, { static_configs: proxy })
+  const watched = (others as ScrapeConfig).static_configs.flatMap(({ labels }) => {
+    const url = services[labels?.service ?? '']
+    return url === undefined ? [] : [{ targets: [new URL(url).host], labels }]
+  })
+  Object.assign(others as object, { static_configs: watched })
   await writeFile(join(folder, 'alerts.yml'), stringify(rules))
   await writeFile(join(folder, 'prometheus.yml'), stringify(config))
 
@@ -93,13 +107,20 @@ export async function startPrometheus(t: Teardown, admin: string): Promise<Prome
         }))
     },
   }
-  await eventually(async () => (await prometheus.query('up == 1')).length === 1, {
+  const all = proxy.length + watched.length
+  await eventually(async () => (await prometheus.query('up == 1')).length === all, {
     timeout: 30_000,
     every: 200,
   })
   return prometheus
 }
 
+interface ScrapeConfig {
+  readonly static_configs: readonly {
+    readonly targets: readonly string[]
+    readonly labels?: Readonly<Record<string, string>>
+  }[]
+}
 interface Rules {
   readonly groups: { readonly name: string; readonly rules: Rule[] }[]
 }

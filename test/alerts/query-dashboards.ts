@@ -5,6 +5,8 @@ import { startRedis } from '../harness/redis.ts'
 import { request } from '../harness/request.ts'
 import { onEnd } from '../harness/teardown.ts'
 import { withTeardown } from '../harness/with-teardown.ts'
+import { metricsOf, startFleet } from '../services/fleet.ts'
+import { useFleet } from '../services/fleet-traffic.ts'
 import { fillIn, readDashboardQueries } from './dashboards.ts'
 import { type Prometheus, startPrometheus } from './prometheus.ts'
 import { startStage } from './stage.ts'
@@ -18,7 +20,9 @@ import { traefikQueries } from './traefik-queries.ts'
 export function queryDashboards(lacking: string[]): Promise<string> {
   return withTeardown(async (t) => {
     const redis = await startRedis(t)
+    const fleet = await startFleet(t)
     const stage = await startStage(t, {
+      services: metricsOf(fleet),
       settings: `redis: { address: "${redis.address}" }`,
       upstreams: `  torn: { targets: ["http://127.0.0.1:${await freePort()}", "http://127.0.0.1:${await freePort()}"] }`,
       routes: `  - { name: closed, match: { path: /closed }, listeners: [http, https], to: pair, policies: { allow: [10.0.0.0/8] } }
@@ -30,8 +34,11 @@ export function queryDashboards(lacking: string[]): Promise<string> {
       response.statusCode = asked.url === '/500' ? 500 : asked.url === '/404' ? 404 : 200
       response.end('fine')
     }
-    const prometheus = await startPrometheus(t, stage.admin)
+    const prometheus = await startPrometheus(t, stage)
     const paths = ['/', '/500', '/404', '/closed', '/watched', '/pair', '/torn']
+    await useFleet(fleet)
+    const again = setInterval(() => useFleet(fleet).catch(() => {}), 3_000)
+    onEnd(t, () => clearInterval(again))
     const turn = async (): Promise<void> => {
       await Promise.all(
         paths.map((path) => request(stage.url + path, { method: 'POST', body: 'body' }).catch(() => {})),

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { metricsJson } from '../../proxy/observability/metrics.ts'
+import { declaredByService } from '../check/service-metrics.ts'
 import { needs, pathOf } from '../harness/parts.ts'
 import { readDashboardQueries } from './dashboards.ts'
 import { faults } from './faults/index.ts'
@@ -50,7 +51,7 @@ test('every alert is fired by a fault that is known', () => {
     )
 })
 
-test('every metric that rules and dashboards name is one of the proxy, Traefik’s with the prefix replaced as well', async () => {
+test('every metric that rules and dashboards name is one of the proxy or of a service, Traefik’s with the prefix replaced as well', async () => {
   const known = new Set((await metricsJson()).map(({ name }) => name))
   const recorded = new Set(rules.map(({ record }) => record))
   const asked = [
@@ -64,6 +65,12 @@ test('every metric that rules and dashboards name is one of the proxy, Traefik�
       const metric = name.replace(/_(bucket|sum|count)$/, '')
       assert.ok(recorded.has(name) || known.has(metric), `${name} in ${query}`)
     }
+  const own = new Set((await declaredByService()).flatMap(({ metrics }) => metrics.map(({ name }) => name)))
+  const ofServices = asked.flatMap((query) => [
+    ...query.matchAll(/\b(?:visits|photos|camera|hikvision|desktops|http|database|service)_[a-z0-9_]+/g),
+  ])
+  assert.ok(ofServices.length > 40)
+  for (const [name] of ofServices) assert.ok(own.has(name.replace(/_(bucket|sum|count)$/, '')), name)
 })
 
 for (const args of [

@@ -12,6 +12,8 @@ import { request } from '../harness/request.ts'
 import { onEnd, type Teardown } from '../harness/teardown.ts'
 import { tempFolder } from '../harness/temp-folder.ts'
 import { startUpstream, type Upstream } from '../harness/upstream.ts'
+import type { TritonDouble } from '../services/camera/triton-double.ts'
+import type { Fleet } from '../services/fleet.ts'
 import type { RealPostgres } from '../services/postgres.ts'
 
 /** A Gatehouse of two workers with some services behind it, on which something is broken. */
@@ -47,6 +49,8 @@ export interface Stage {
   startShop(): Promise<void>
   /** What it stands on. */
   readonly with: Beside
+  /** Where the metrics of services are that Prometheus watches beside it. */
+  readonly services: Readonly<Record<string, string>>
 }
 
 /** Engines beside the proxy. */
@@ -54,6 +58,9 @@ export interface Beside {
   readonly redis?: RunningRedis
   readonly postgres?: RealPostgres
   readonly network?: Network
+  readonly fleet?: Fleet
+  readonly triton?: TritonDouble
+  readonly docker?: { close(): Promise<void>; open(): Promise<unknown> }
 }
 
 export interface StageOptions {
@@ -65,6 +72,7 @@ export interface StageOptions {
   readonly listenOn?: string
   readonly env?: NodeJS.ProcessEnv
   readonly with?: Beside
+  readonly services?: Readonly<Record<string, string>>
   readonly clock?: string
   /** Called with the folder before anything is written into it. */
   prepare?(folder: string): Promise<void>
@@ -131,6 +139,7 @@ ${more}
     shop: shop as Upstream,
     announced: announceShop(shop?.url ?? ''),
     with: options.with ?? {},
+    services: options.services ?? {},
     clock: options.clock ?? '',
     authority,
     async startAgain() {

@@ -32,7 +32,7 @@ const patience = 60_000
 export function runTrial(fault: Fault): Promise<Trial> {
   return withTeardown(async (t) => {
     const stage = await startStage(t, await fault.stage?.(t))
-    const prometheus = await startPrometheus(t, stage.admin)
+    const prometheus = await startPrometheus(t, stage)
     const listener = fault.overTls ? (stage.report.listeners.https as string) : stage.url
     const users = startUsers(listener + (fault.path ?? '/'), { post: fault.body, ca: stage.authority.cert })
     onEnd(t, () => users.stop())

@@ -5,6 +5,7 @@ import { toJsonSchema } from '../../proxy/config/json-schema.ts'
 import { errors } from '../../proxy/errors.ts'
 import { metricsJson } from '../../proxy/observability/metrics.ts'
 import { describeKeys } from './schema-keys.ts'
+import { declaredByService } from './service-metrics.ts'
 
 /**
  * Writes docs/reference.md from the code: commands, keys of routes.yaml, policies, errors, metrics. With `--check`
@@ -39,6 +40,9 @@ async function writeReference(): Promise<string> {
     '## Metrics',
     'At `/metrics` of the admin listener, with the `process_*` and `nodejs_*` of the runtime beside them.',
     table(['metric', 'type', 'meaning'], await describeMetrics()),
+    '## Metrics of the services',
+    'At `/metrics` of METRICS_PORT of each service, which is off unless it is set and then on loopback, with the `process_*` and `nodejs_*` of the runtime beside them. No label holds what a client sent, a secret or a name of a person.',
+    table(['service', 'metric', 'type', 'labels', 'meaning'], await describeServiceMetrics()),
   ]
   return `${sections.join('\n\n')}\n`
 }
@@ -69,6 +73,13 @@ function describeErrors(): string[][] {
 async function describeMetrics(): Promise<string[][]> {
   const metrics = await metricsJson()
   return metrics.map(({ name, type, help }) => [`\`${name}\``, String(type), help])
+}
+
+async function describeServiceMetrics(): Promise<string[][]> {
+  const groups = await declaredByService()
+  return groups.flatMap(({ service, metrics }) =>
+    metrics.map(({ name, type, labels, help }) => [service, `\`${name}\``, type, labels.join(', '), help]),
+  )
 }
 
 function table(head: string[], rows: readonly (readonly string[])[]): string {

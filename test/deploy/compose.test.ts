@@ -33,9 +33,29 @@ test('only the proxy is reached from outside, and stores only by services', () =
   const published = Object.entries(file.services).filter(([, { ports }]) => ports !== undefined)
   assert.deepEqual(published.map(([name]) => name).sort(), ['grafana', 'proxy'])
   assert.ok(file.services.grafana?.ports?.every((port) => port.startsWith('127.0.0.1:')))
-  for (const name of ['services', 'stores', 'watch']) assert.equal(file.networks[name]?.internal, true, name)
+  for (const name of ['services', 'stores', 'watch', 'figures'])
+    assert.equal(file.networks[name]?.internal, true, name)
   for (const name of ['proxy', 'prometheus', 'grafana'])
     assert.ok(!file.services[name]?.networks.includes('stores'), name)
+})
+
+test('Prometheus reaches the metrics of each service, by a network that leads nowhere and has no proxy in it', async (t) => {
+  const inside = Object.entries(file.services).filter(([, { networks }]) => networks.includes('figures'))
+  assert.deepEqual(inside.map(([name]) => name).sort(), [...Object.keys(services), 'prometheus'].sort())
+  assert.equal(file.networks.figures?.internal, true)
+  // What `up` makes of the file that is shipped.
+  const script = readFileSync(join(folder, 'up'), 'utf8')
+  const edits = [...script.matchAll(/sed -i '([^']+)' state\/prometheus/g)].map(([, edit = '']) => edit)
+  const config = join(await tempFolder(t), 'prometheus.yml')
+  await writeFile(config, readFileSync(join(project, 'deploy/prometheus/prometheus.yml')))
+  await run('sed', ['-i', edits[0] ?? '', config])
+  const { scrape_configs } = parse(await readFile(config, 'utf8')) as { scrape_configs: Scrapes[] }
+  const targets = scrape_configs.flatMap(({ static_configs }) =>
+    static_configs.flatMap((each) => each.targets),
+  )
+  const port = file.services.visits?.environment?.METRICS_PORT
+  const own = Object.keys(services).map((name) => `${name}:${port}`)
+  assert.deepEqual(targets, ['proxy:9902', ...own])
 })
 
 test('every secret is a file of the folder that git does not keep, and every service has its own', () => {
@@ -97,7 +117,12 @@ interface Compose {
   readonly secrets: Readonly<Record<string, { readonly file: string }>>
 }
 
+interface Scrapes {
+  readonly static_configs: readonly { readonly targets: readonly string[] }[]
+}
+
 interface Service {
+  readonly environment?: Readonly<Record<string, string>>
   readonly read_only?: boolean
   readonly cap_drop?: readonly string[]
   readonly security_opt?: readonly string[]

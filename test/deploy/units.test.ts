@@ -5,6 +5,7 @@ import { cp, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { promisify } from 'node:util'
+import { parse } from 'yaml'
 import { services } from '../../services/roster.ts'
 import { needs } from '../harness/parts.ts'
 import { tempFolder } from '../harness/temp-folder.ts'
@@ -77,6 +78,33 @@ test('each service of the roster has a unit that hands it each of its secrets', 
       assert.match(text, new RegExp(`^Environment=${variable}=%d/`, 'm'), `${name} is not given ${variable}`)
   }
 })
+
+test('each unit has its metrics where Prometheus looks for them, on loopback', async () => {
+  const text = await readFile(join(folder, '../prometheus/prometheus.yml'), 'utf8')
+  const { scrape_configs } = parse(text) as { scrape_configs: ScrapeConfig[] }
+  const targets =
+    scrape_configs.find(({ job_name }) => job_name === 'gatehouse-services')?.static_configs ?? []
+  assert.deepEqual(
+    targets.map(({ labels }) => labels?.service),
+    Object.keys(services),
+  )
+  for (const {
+    targets: [target = ''],
+    labels,
+  } of targets) {
+    const unit = await readFile(join(folder, `gatehouse-${labels?.service}.service`), 'utf8')
+    assert.equal(`127.0.0.1:${/^Environment=METRICS_PORT=(\d+)$/m.exec(unit)?.[1]}`, target)
+    assert.doesNotMatch(unit, /METRICS_HOST/)
+  }
+})
+
+interface ScrapeConfig {
+  readonly job_name: string
+  readonly static_configs: readonly {
+    readonly targets: readonly string[]
+    readonly labels?: { readonly service: string }
+  }[]
+}
 
 interface Roster {
   readonly keys?: Readonly<Record<string, string>>

@@ -2,8 +2,9 @@ import express, { Router } from 'express'
 import { z } from 'zod'
 import type { Logger } from '../../shared/logger.ts'
 import { Problem } from '../../shared/problem.ts'
+import { checkSeconds, checks } from '../metrics.ts'
 import { readBody } from '../read-body.ts'
-import type { QualityEngine } from './engine.ts'
+import { EngineFault, type QualityEngine } from './engine.ts'
 import { levelOf, measure, type Part } from './measure.ts'
 import { type Picture, readPicture } from './picture.ts'
 
@@ -23,8 +24,13 @@ export function qualityRoutes(engine: QualityEngine, log: Logger): Router {
     const { picture, parts } = await turn(async () => {
       const picture = await readPicture(image)
       return { picture, parts: await measure(picture) }
+    }).catch((error: unknown) => {
+      const isOurs = error instanceof Problem && error.status === 503
+      checks.add({ engine: engine.name, outcome: isOurs ? 'overloaded' : 'refused' })
+      throw error
     })
     const score = await engine.score(picture, parts).catch((error: unknown) => {
+      checks.add({ engine: engine.name, outcome: error instanceof EngineFault ? error.kind : 'wrong' })
       if (!(error instanceof Problem)) throw error
       // Light and sharpness are known all the same, and are what a person can act on.
       log.debug('a picture was not scored', { reason: error.title })
@@ -37,6 +43,8 @@ export function qualityRoutes(engine: QualityEngine, log: Logger): Router {
         region: picture.region,
       })
     })
+    checks.add({ engine: engine.name, outcome: levelOf(score, engine.cuts) })
+    checkSeconds.observe({ engine: engine.name }, (performance.now() - started) / 1000)
     response.set('Cache-Control', 'no-store')
     response.json({
       ...verdict(engine, score, parts),

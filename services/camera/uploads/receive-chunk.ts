@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
 import { Problem } from '../../shared/problem.ts'
+import { chunkBytes, chunks } from '../metrics.ts'
 import type { ChunkForm } from './chunk-form.ts'
 import { type ChunkLimits, checkArrived, checkNewRecording, checkPlace } from './chunk-rules.ts'
 import type { Recording } from './recording.ts'
@@ -130,6 +131,8 @@ export function createReceiver(
           }
           await finishIfWhole(change, change.recording.totalChunks ?? form.total_chunks ?? null)
         })
+        chunks.add({ result: known ? 'repeated' : 'stored' })
+        if (!known) chunkBytes.add({}, form.size)
         return receiptOf(recording)
       })
     },

@@ -46,6 +46,8 @@ export interface Recordings {
   /** Which of these ids are known. */
   known(ids: readonly string[]): Promise<Set<string>>
   removeOldSessions(): Promise<number>
+  /** How many there are, for the metrics. */
+  countByState(): Promise<{ labels: { state: Recording['state'] }; value: number }[]>
 }
 
 export function createRecordings(db: Database): Recordings {
@@ -149,6 +151,17 @@ export function createRecordings(db: Database): Recordings {
          and not exists (select 1 from recordings where session_id = sessions.id)`,
       )
       return rowCount ?? 0
+    },
+    async countByState() {
+      const { rows } = await pool.query<{ receiving: number; complete: number }>(
+        `select count(*) filter (where state = 'receiving')::int as receiving,
+           count(*) filter (where state = 'complete')::int as complete from recordings`,
+      )
+      const { receiving = 0, complete = 0 } = rows[0] ?? {}
+      return [
+        { labels: { state: 'receiving' }, value: receiving },
+        { labels: { state: 'complete' }, value: complete },
+      ]
     },
   }
 }

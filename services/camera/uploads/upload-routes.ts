@@ -1,6 +1,7 @@
 import express, { Router } from 'express'
 import { z } from 'zod'
 import { Problem } from '../../shared/problem.ts'
+import { chunks } from '../metrics.ts'
 import { readBody } from '../read-body.ts'
 import { addressOf } from '../sessions/session-routes.ts'
 import type { Sessions } from '../sessions/sessions.ts'
@@ -41,6 +42,10 @@ export function uploadRoutes(sessions: Sessions, recordings: Recordings, receive
     const { receipt, index } = await readChunkForm(request, async (form, bytes) => {
       if (form.session_id !== session.id) throw new Problem(403, 'The token belongs to another session')
       return { receipt: await receiver.receive(session.id, form, bytes), index: form.chunk_index }
+    }).catch((error: unknown) => {
+      const isTheirs = error instanceof Problem && error.status < 500
+      chunks.add({ result: isTheirs ? 'refused' : 'failed' })
+      throw error
     })
     response.json({ ...describe(receipt), chunk_index: index })
   })

@@ -18,6 +18,8 @@ export interface Switchboard {
   /** Takes the WebSockets that come to `/admin/agent`, and refuses every other upgrade. */
   attach(server: Server): void
   isConnected(agent: number): boolean
+  /** How many agents are. */
+  readonly connected: number
   /** Asks a device through its agent. Rejects with DeviceAway if the agent is away, or says that the device is. */
   carry(agent: number, request: DeviceRequest): Promise<DeviceResponse>
   /** Ends what an agent has open: its token is no longer good. */
@@ -95,6 +97,9 @@ export function switchboard({ identify, onConnect, onSeen, log }: SwitchboardSet
           refuse(socket, '503 Service Unavailable')
         })
       })
+    },
+    get connected() {
+      return lines.size
     },
     isConnected: (agent) => lines.has(agent),
     carry(agent, { body, ...ask }) {

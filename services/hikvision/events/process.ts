@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Database, isAway } from '../../shared/database.ts'
 import type { Logger } from '../../shared/logger.ts'
 import type { Spool, Waiting } from '../intake/spool.ts'
+import { stored as storedEvents } from '../metrics.ts'
 import { type PrepareSettings, prepare, prepareRaw, type StoredReading } from './prepare.ts'
 import { type Stored, storeReadings } from './store.ts'
 
@@ -43,6 +44,7 @@ export function processEvents(settings: ProcessSettings): Processing {
       if (waiting === undefined) return
       const stored = await untilStored(waiting)
       if (stored === undefined) return
+      for (const kind of stored.kinds) storedEvents.add({ kind })
       await spool.done(waiting)
       try {
         await settings.onStored(stored)
@@ -101,6 +103,7 @@ export function processEvents(settings: ProcessSettings): Processing {
 function joined(all: readonly Stored[]): Stored {
   return {
     ids: all.flatMap(({ ids }) => ids),
+    kinds: all.flatMap(({ kinds }) => kinds),
     devices: new Map(all.flatMap(({ devices }) => [...devices])),
   }
 }

@@ -1,5 +1,6 @@
 import type { PoolClient } from 'pg'
 import type { Database } from '../../shared/database.ts'
+import type { Kind } from './kinds.ts'
 import type { StoredReading } from './prepare.ts'
 
 /** A device as it was heard in one batch. */
@@ -19,6 +20,8 @@ interface Heard {
 export interface Stored {
   /** Numbers of the events that are new, oldest first. */
   readonly ids: readonly number[]
+  /** What each of them, and each heartbeat, is about. */
+  readonly kinds: readonly Kind[]
   /** The devices that were heard. */
   readonly devices: ReadonlyMap<string, number>
 }
@@ -30,13 +33,15 @@ export function storeReadings(database: Database, readings: readonly StoredReadi
     const rows = readings.flatMap((reading) =>
       reading.row === undefined ? [] : [{ ...reading.row, device_id: devices.get(reading.deviceKey) }],
     )
+    const beats = readings.filter(({ row }) => row === undefined).map((): Kind => 'heartbeat')
     const fresh = await withoutRepeats(client, rows)
-    if (fresh.length === 0) return { ids: [], devices }
-    const { rows: inserted } = await client.query<{ id: string; is_new: boolean }>(insertEvents, [
+    if (fresh.length === 0) return { ids: [], kinds: beats, devices }
+    const { rows: inserted } = await client.query<{ id: string; kind: Kind; is_new: boolean }>(insertEvents, [
       JSON.stringify(oncePerKey(fresh)),
     ])
-    const ids = inserted.filter((row) => row.is_new).map(({ id }) => Number(id))
-    return { ids: ids.sort((a, b) => a - b), devices }
+    const added = inserted.filter((row) => row.is_new)
+    const ids = added.map(({ id }) => Number(id)).sort((a, b) => a - b)
+    return { ids, kinds: [...added.map(({ kind }) => kind), ...beats], devices }
   })
 }
 
@@ -60,7 +65,7 @@ const insertEvents = `insert into events (${names.join(', ')})
   select ${names.join(', ')} from jsonb_to_recordset($1::jsonb) as incoming (${columns})
   on conflict (key) do update set pictures = excluded.pictures
     where events.pictures = '[]' and excluded.pictures <> '[]'
-  returning id, xmax = 0 as is_new`
+  returning id, kind, xmax = 0 as is_new`
 
 function oncePerKey(rows: readonly Row[]): Row[] {
   const kept = new Map<string, Row>()

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Logger } from '../../shared/logger.ts'
+import { received, refused as refusals, spooled } from '../metrics.ts'
 import { budgetOf } from './budget.ts'
 import { clientAddress } from './client-address.ts'
 import { glanceAt } from './glance.ts'
@@ -34,8 +35,10 @@ export function receiver({ spool, senders, mostBody, log }: ReceiverSettings) {
     response.on('error', () => {})
     const { method = '', url: target = '/', headers } = request
     const from = clientAddress(request)
+    received.add({})
     const refused = senders.refuse({ from, method, target, authorization: headers.authorization })
     if (refused) {
+      refusals.add({ reason: refused.reason })
       complain('an event was refused', { from, why: refused.why })
       await drain(request, mostBody)
       return answer(response, refused.status, refused.headers)
@@ -46,12 +49,16 @@ export function receiver({ spool, senders, mostBody, log }: ReceiverSettings) {
     try {
       const body = await readRequest(request, mostBody, patience)
       if (body === 'too-large') return tooLarge(request, response)
-      if (body === 'too-slow') return answer(response, 408, { Connection: 'close' })
+      if (body === 'too-slow') {
+        refusals.add({ reason: 'slow' })
+        return answer(response, 408, { Connection: 'close' })
+      }
       // Half an event is none: the device was told nothing and sends it again.
-      if (body === 'gone') return
+      if (body === 'gone') return refusals.add({ reason: 'broken_off' })
       const glance = glanceAt(body)
       const unwanted = senders.refuseDevice(from, glance)
       if (unwanted) {
+        refusals.add({ reason: unwanted.reason })
         complain('an event was refused', { from, why: unwanted.why })
         return answer(response, unwanted.status, unwanted.headers)
       }
@@ -63,8 +70,10 @@ export function receiver({ spool, senders, mostBody, log }: ReceiverSettings) {
         hint: glance.mac ?? glance.serial ?? '',
       }
       await spool.append(arrival, body)
+      spooled.add({})
       answer(response, 200)
     } catch (error) {
+      refusals.add({ reason: error instanceof SpoolFull ? 'full' : 'disk' })
       const why = error instanceof SpoolFull ? error.message : 'the disk does not take it'
       complain('an event could not be kept, and its device was told so', { from, why, error })
       answer(response, 503, { 'Retry-After': '5' })
@@ -74,6 +83,7 @@ export function receiver({ spool, senders, mostBody, log }: ReceiverSettings) {
   }
 
   function tooLarge(request: IncomingMessage, response: ServerResponse): void {
+    refusals.add({ reason: 'large' })
     complain('an event is larger than MAX_BODY', { from: clientAddress(request) })
     request.resume()
     answer(response, 413, { Connection: 'close' })

@@ -20,6 +20,7 @@ export interface SenderRules {
 export interface Refusal {
   readonly status: 401 | 403 | 404 | 429
   readonly headers: Readonly<Record<string, string | string[]>>
+  readonly reason: 'address' | 'path' | 'credentials' | 'device' | 'rate'
   /** For the log. */
   readonly why: string
 }
@@ -54,23 +55,29 @@ export function sendersBy(rules: SenderRules): Senders {
   return {
     refuse({ from, method, target, authorization }) {
       if (addresses.length > 0 && !holds(networks, from))
-        return refusal(403, `${from} is not among the addresses that may send`)
+        return refusal(403, 'address', `${from} is not among the addresses that may send`)
       const path = target.split('?', 1)[0] ?? ''
       const segments = path.split('/')
       // Every segment is compared, and all of them in full, so the time does not tell how near a guess was.
       if (pathSecret !== undefined && segments.filter((segment) => isSame(segment, pathSecret)).length === 0)
-        return refusal(404, 'the path does not hold the secret')
+        return refusal(404, 'path', 'the path does not hold the secret')
       if (paths.length > 0 && !paths.some((prefix) => isBelow(path, prefix)))
-        return refusal(404, 'the path is not among those that may be sent to')
+        return refusal(404, 'path', 'the path is not among those that may be sent to')
       const challenges = check?.(method, target, authorization)
       if (challenges === undefined) return undefined
-      return { status: 401, headers: { 'WWW-Authenticate': challenges }, why: 'no right name and password' }
+      return {
+        ...refusal(401, 'credentials', 'no right name and password'),
+        headers: { 'WWW-Authenticate': challenges },
+      }
     },
     refuseDevice(from, { mac, serial }) {
       if (!isKnown(mac, serial))
-        return refusal(403, `${serial ?? mac ?? 'a device without a name'} is not listed`)
+        return refusal(403, 'device', `${serial ?? mac ?? 'a device without a name'} is not listed`)
       if (rate > 0 && isOverRate(`${from} ${mac ?? serial ?? ''}`))
-        return { ...refusal(429, 'a device sends faster than it may'), headers: { 'Retry-After': '1' } }
+        return {
+          ...refusal(429, 'rate', 'a device sends faster than it may'),
+          headers: { 'Retry-After': '1' },
+        }
       return undefined
     },
     isKnown,
@@ -102,8 +109,8 @@ export function holds(list: BlockList, address: string): boolean {
 
 // --- internal ---
 
-function refusal(status: Refusal['status'], why: string): Refusal {
-  return { status, headers: {}, why }
+function refusal(status: Refusal['status'], reason: Refusal['reason'], why: string): Refusal {
+  return { status, headers: {}, reason, why }
 }
 
 function isBelow(path: string, prefix: string): boolean {

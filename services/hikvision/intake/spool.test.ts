@@ -51,6 +51,27 @@ describe('the queue on disk', () => {
     assert.deepEqual(await readdir(folder), [])
   })
 
+  test('knows since when the event waits that came first, whichever is dealt with before, and after a restart', async (t) => {
+    const folder = await tempFolder(t)
+    const spool = await open(t, folder)
+    assert.equal(spool.usage.oldest, undefined)
+    for (const [from, at] of [
+      ['x', 10],
+      ['x', 20],
+      ['y', 30],
+    ] as const)
+      await spool.append({ ...arrival(from), at }, Buffer.from(String(at)))
+    // Each address in its turn: the one that came last is handed out second.
+    const taken = (await spool.take(2)) ?? []
+    assert.deepEqual(texts(taken), ['10', '30'])
+    await spool.done(taken.slice(1))
+    assert.equal(spool.usage.oldest, 10)
+    await spool.done(taken)
+    assert.equal(spool.usage.oldest, 20)
+    await spool.close()
+    assert.equal((await open(t, folder)).usage.oldest, 10)
+  })
+
   test('lets go of whoever waits for an event when it is closed', async (t) => {
     const spool = await open(t, await tempFolder(t))
     const waiting = spool.take(1)

@@ -28,7 +28,8 @@ export interface Spool {
   take(count: number): Promise<Waiting[] | undefined>
   /** These are dealt with. What is not is handed out again after a restart. */
   done(events: readonly Waiting[]): Promise<void>
-  readonly usage: { readonly events: number; readonly bytes: number }
+  /** What waits. `oldest`: when the event came that came first; undefined without any. */
+  readonly usage: { readonly events: number; readonly bytes: number; readonly oldest: number | undefined }
   close(): Promise<void>
 }
 
@@ -58,6 +59,8 @@ export async function openSpool({
   const queue: FairQueue<Place> = fairQueue()
   const held = new Map<string, number>()
   const places = new WeakMap<Waiting, Place>()
+  /** In the order in which they came, which the queue does not keep. */
+  const unfinished = new Set<Place>()
   const requests: Request[] = []
   const segments = new Set<Segment>()
   let bytes = 0
@@ -69,7 +72,9 @@ export async function openSpool({
 
   function enqueue(segment: Segment, start: number, size: number, arrival: Arrival): void {
     segment.waiting += 1
-    queue.push(arrival.from, arrival.hint, { segment, start, size, address: arrival.from })
+    const place = { segment, start, size, address: arrival.from, at: arrival.at }
+    unfinished.add(place)
+    queue.push(arrival.from, arrival.hint, place)
     arrived.resolve()
   }
 
@@ -160,7 +165,9 @@ export async function openSpool({
     }
   }
 
-  async function release({ segment, address, size }: Place): Promise<void> {
+  async function release(place: Place): Promise<void> {
+    const { segment, address, size } = place
+    unfinished.delete(place)
     hold(address, -size)
     segment.waiting -= 1
     if (segment.waiting > 0) return
@@ -186,6 +193,9 @@ export async function openSpool({
       },
       get bytes() {
         return bytes
+      },
+      get oldest() {
+        return unfinished.values().next().value?.at
       },
     },
     append(arrival, body) {
@@ -248,6 +258,8 @@ interface Place {
   readonly start: number
   readonly size: number
   readonly address: string
+  /** When it came. */
+  readonly at: number
 }
 
 interface Request {

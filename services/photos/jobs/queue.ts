@@ -6,6 +6,7 @@ import type { Logger } from '../../shared/logger.ts'
 import { EngineFailure } from '../engines/engine.ts'
 import type { Engines } from '../engines/index.ts'
 import type { Model } from '../engines/models.ts'
+import { engineFailures, restorationSeconds, restorations } from '../metrics.ts'
 import { type PictureFiles, settle } from '../pictures/files.ts'
 import { isNoRoom, noRoom } from '../refusal.ts'
 import type { Failure, Restoration } from '../restorations/table.ts'
@@ -88,17 +89,18 @@ export function startQueue({ database, files, engines, models, workers, log }: Q
   }
 
   async function work(row: Restoration, signal: AbortSignal): Promise<void> {
+    const model = models.find(({ id }) => id === row.model_id)
+    const engine = model?.provider ?? 'none'
+    const fail = async (failure: Failure): Promise<void> => {
+      restorations.add({ engine, outcome: 'failed' })
+      engineFailures.add({ engine, reason: reasonOf(failure) })
+      await insist(() => claim.fail(row.id, failure))
+    }
     if (row.attempts > mostAttempts)
-      return void (await insist(() =>
-        claim.fail(row.id, {
-          status: 502,
-          title: 'The restoration broke off three times. Choose another model.',
-        }),
-      ))
+      return fail({ status: 502, title: 'The restoration broke off three times. Choose another model.' })
     const draft = files.draftOf(files.processed(row.id, row.type))
     const began = performance.now()
     try {
-      const model = models.find(({ id }) => id === row.model_id)
       if (model === undefined)
         throw new EngineFailure(502, 'Its model is no longer offered. Choose another model.')
       const outcome = await engines.of(model).restore({
@@ -113,11 +115,10 @@ export function startQueue({ database, files, engines, models, workers, log }: Q
       await settle(draft, files.processed(row.id, outcome.type))
       const isMine = await insist(() => claim.finish(row.id, { ...outcome, size }))
       if (isMine === false) return await leave(row.id)
-      log.info('a picture was restored', {
-        id: row.id,
-        model: model.id,
-        took: Math.round(performance.now() - began),
-      })
+      const took = performance.now() - began
+      restorations.add({ engine, outcome: 'done' })
+      restorationSeconds.observe({ engine }, took / 1000)
+      log.info('a picture was restored', { id: row.id, model: model.id, took: Math.round(took) })
     } catch (error) {
       await rm(draft, { force: true })
       if (stopping) return void (await claim.giveBack(row.id).catch(() => {}))
@@ -127,7 +128,7 @@ export function startQueue({ database, files, engines, models, workers, log }: Q
         model: row.model_id,
         reason: (error as Error).message,
       })
-      await insist(() => claim.fail(row.id, failureOf(error)))
+      await fail(failureOf(error))
     }
   }
 
@@ -175,6 +176,10 @@ export function startQueue({ database, files, engines, models, workers, log }: Q
 }
 
 // --- internal ---
+
+function reasonOf({ status }: Failure) {
+  return status === 503 ? 'unavailable' : status === 504 ? 'late' : status === 507 ? 'full' : 'broken'
+}
 
 function failureOf(error: unknown): Failure {
   if (error instanceof EngineFailure)

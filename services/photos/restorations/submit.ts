@@ -2,8 +2,10 @@ import { randomUUID } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import type { Request } from 'express'
 import { isAway } from '../../shared/database.ts'
+import { Problem } from '../../shared/problem.ts'
 import type { Engines } from '../engines/index.ts'
 import type { Model } from '../engines/models.ts'
+import { uploads } from '../metrics.ts'
 import { type PictureFiles, settle } from '../pictures/files.ts'
 import { noRoom, refusal } from '../refusal.ts'
 import type { Session } from '../sign-in/sessions.ts'
@@ -42,6 +44,18 @@ export function submitter(settings: SubmitSettings): (request: Request, session:
   const inTurn = createTurns(2)
 
   return async function submit(request, session) {
+    try {
+      const id = await take(request, session)
+      uploads.add({ result: 'taken' })
+      return id
+    } catch (error) {
+      const isTheirs = error instanceof Problem && error.status < 500
+      uploads.add({ result: isTheirs ? 'refused' : 'failed' })
+      throw error
+    }
+  }
+
+  async function take(request: Request, session: Session): Promise<string> {
     const giveBack = slots.take(session.user.id)
     if (giveBack === undefined)
       throw refusal(429, `Maximum ${maxConcurrentUploads} concurrent uploads. Wait until one has arrived.`, {

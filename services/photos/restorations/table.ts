@@ -125,7 +125,7 @@ export function restorationTable(database: Database): Restorations {
     async again(id, userId) {
       const { rowCount } = await pool.query(
         `update restorations set state = 'queued', step = 'Waiting', progress = 0, attempts = 0, failure = null,
-           claimed_by = null, claimed_until = null, finished_at = null
+           claimed_by = null, claimed_until = null, finished_at = null, queued_at = now()
          where id = $1 and user_id = $2 and state = 'failed'`,
         [id, userId],
       )

@@ -6,6 +6,7 @@ import { basename, join } from 'node:path'
 import { type Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { Busboy, type BusboyHeaders } from '@fastify/busboy'
+import { uploadedBytes } from '../metrics.ts'
 import { isNoRoom, noRoom, refusal } from '../refusal.ts'
 import { type PictureType, typeOf } from './formats.ts'
 
@@ -105,6 +106,7 @@ async function keep(
   let head = Buffer.alloc(0)
   const look = new Transform({
     transform(chunk: Buffer, _encoding, done) {
+      uploadedBytes.add({}, chunk.length)
       if (found !== undefined) return done(null, chunk)
       head = Buffer.concat([head, chunk])
       if (head.length < 12) return done()

@@ -108,6 +108,14 @@ export function testReconcile(sceneOf: () => { scene: Scene; gate: Gate }): void
     await make('lost', { 'gatehouse.desktop': nobody, 'gatehouse.key': 'nobody-tiny' })
     await make('foreign', { 'gatehouse.desktops': nobody, 'gatehouse.key': 'else-tiny' })
     await eventually(async () => !(await scene.containers()).some(({ name }) => name === 'lost'), soon)
+    const metrics = await eventually(async () => {
+      const text = await scene.metrics()
+      return /^desktops_orphans_removed_total [1-9]/m.test(text) && text
+    }, soon)
+    assert.match(metrics, /^desktops_start_duration_seconds_count [1-9]/m)
+    assert.match(metrics, /^desktops_desktops\{state="running",host="local"\} [1-9]/m)
+    assert.match(metrics, /^desktops_docker_host_up\{host="local"\} 1$/m)
+    assert.doesNotMatch(metrics, /alice/)
     // An admin sees the other one, and may remove it.
     const admin = await scene.signIn('admin')
     const { orphans } = JSON.parse((await admin.ask('GET', '/admin/orphans')).text) as {

@@ -1,16 +1,17 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import type { ChildProcess } from 'node:child_process'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import pg from 'pg'
 import type { Desktop } from '../../../services/desktops/desktops.ts'
 import { runCli, startCli } from '../../harness/cli.ts'
 import { eventually } from '../../harness/eventually.ts'
+import { freePort } from '../../harness/free-port.ts'
 import { type Reply, request } from '../../harness/request.ts'
 import { onEnd, type Teardown } from '../../harness/teardown.ts'
-import { cloneShipped, projectFolder } from '../../system/shipped.ts'
+import { cloneShipped } from '../../system/shipped.ts'
 import { startPostgres } from '../postgres.ts'
+import { type ServiceProcess, startServiceProcess } from '../service-process.ts'
 import type { Engine } from './docker.ts'
 
 /** The desktops behind the shipped routes.yaml: a proxy with two workers, the service, Docker and Postgres, all real. */
@@ -38,6 +39,8 @@ export interface Scene {
   containers(): Promise<
     { id: string; name: string; key: string; isRunning: boolean; port: number | undefined }[]
   >
+  /** What the service tells Prometheus. */
+  metrics(): Promise<string>
   /** Keys of desktops that the proxy sends people to. */
   leases(): Promise<string[]>
 }
@@ -114,12 +117,14 @@ export async function startScene(t: Teardown, engine: Engine, options: SceneOpti
     FIRST_PORT: '7100',
     LAST_PORT: '7199',
     LOOK_SECONDS: '2',
+    METRICS_PORT: String(await freePort()),
   }
   const pool = new pg.Pool({ connectionString: database, max: 2 })
   pool.on('error', () => {})
   onEnd(t, () => pool.end())
   const origin = `https://localhost:${env.HTTPS_PORT}`
-  let text = ''
+  /** One for each start. The last one runs. */
+  const processes: ServiceProcess[] = []
 
   const scene: Scene = {
     folder,
@@ -127,27 +132,19 @@ export async function startScene(t: Teardown, engine: Engine, options: SceneOpti
     port: Number(env.HTTPS_PORT),
     admin,
     engine,
-    log: () => text + proxy.output.stderr,
+    log: () => processes.map(({ written }) => written()).join('') + proxy.output.stderr,
     async kill() {
-      const { service } = scene
-      if (service.exitCode !== null || service.signalCode !== null) return
-      service.kill('SIGKILL')
-      await once(service, 'exit')
+      await processes.at(-1)?.stop('SIGKILL')
     },
     async start(changes = {}) {
-      const child = spawn(process.execPath, [join(projectFolder, 'services/desktops/main.ts')], {
-        env: { ...process.env, NODE_TEST_CONTEXT: undefined, ...settings, ...changes },
-        stdio: ['ignore', 'inherit', 'pipe'],
-      })
-      const from = text.length
-      child.stderr.on('data', (piece) => {
-        text += piece
-      })
+      const started = startServiceProcess(t, 'desktops', { cwd: folder, env: { ...settings, ...changes } })
+      processes.push(started)
+      const { child, written } = started
       scene.service = child
-      await eventually(() => child.exitCode !== null || /"message":"serves /.test(text.slice(from)), {
+      await eventually(() => child.exitCode !== null || /"message":"serves /.test(written()), {
         timeout: 40_000,
       })
-      assert.equal(child.exitCode, null, text.slice(from))
+      assert.equal(child.exitCode, null, written())
       await eventually(async () => (await request(`${origin}/desktops/`)).status === 200, { timeout: 20_000 })
     },
     async signIn(name, password = `password of ${name}`) {
@@ -193,6 +190,7 @@ export async function startScene(t: Teardown, engine: Engine, options: SceneOpti
           }
         })
     },
+    metrics: async () => (await request(`http://127.0.0.1:${settings.METRICS_PORT}/metrics`)).text,
     async leases() {
       const { text } = await request(`${admin}/v1/upstreams`)
       const { targets } = JSON.parse(text) as { targets: { upstream: string; key: string; id: string }[] }
@@ -202,7 +200,6 @@ export async function startScene(t: Teardown, engine: Engine, options: SceneOpti
         .sort()
     },
   } as Scene
-  onEnd(t, () => scene.kill())
   await scene.start()
   return scene
 }

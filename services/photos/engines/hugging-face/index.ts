@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import sharp from 'sharp'
 import type { Logger } from '../../../shared/logger.ts'
+import { stepSeconds } from '../../metrics.ts'
 import { isNoRoom } from '../../refusal.ts'
 import { formats, typeOf, writePicture } from '../../uploads/formats.ts'
 import { type Engine, EngineFailure, type Outcome, type Task } from '../engine.ts'
@@ -38,7 +39,9 @@ export function huggingFaceEngine({ key, mostPixels, log, ...place }: HuggingFac
       const hub: Hub = { ...place, key, mostBytes: 64 * 1024 * 1024 }
       return withPatience(task, log, async () => {
         task.onProgress('The model restores the picture', 0.3)
+        const asked = performance.now()
         const bytes = await providers[provider](hub, request)
+        stepSeconds.observe({ step: 'model' }, (performance.now() - asked) / 1000)
         task.onProgress('Looking the result over', 0.9)
         return keep(bytes, task, mostPixels)
       })

@@ -1,7 +1,8 @@
 import { Worker } from 'node:worker_threads'
+import { stepSeconds } from '../../metrics.ts'
 import { isNoRoom, noRoom } from '../../refusal.ts'
 import { type Engine, EngineFailure, type Outcome, type Task } from '../engine.ts'
-import { steps } from './steps.ts'
+import { type StepName, steps } from './steps.ts'
 
 /** What the thread is told. */
 export interface Order {
@@ -13,7 +14,10 @@ export interface Order {
 }
 
 /** What the thread says. */
-export type Message = { kind: 'progress'; step: string; done: number } | { kind: 'done'; outcome: Outcome }
+export type Message =
+  | { kind: 'progress'; step: string; done: number }
+  | { kind: 'took'; step: StepName | 'save'; seconds: number }
+  | { kind: 'done'; outcome: Outcome }
 
 /** Restores on this machine, by the steps of `steps.ts`, in one thread for each picture. */
 export function localEngine({ mostPixels }: { mostPixels: number }): Engine {
@@ -27,6 +31,7 @@ export function localEngine({ mostPixels }: { mostPixels: number }): Engine {
         task.signal.addEventListener('abort', stop, { once: true })
         thread.on('message', (message: Message) => {
           if (message.kind === 'progress') task.onProgress(message.step, message.done)
+          else if (message.kind === 'took') stepSeconds.observe({ step: message.step }, message.seconds)
           else resolve(message.outcome)
         })
         thread.on('error', (cause: NodeJS.ErrnoException) => reject(failureOf(cause)))

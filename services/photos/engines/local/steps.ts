@@ -68,6 +68,8 @@ export const steps = [
   },
 ] as const satisfies readonly Step[]
 
+export type StepName = (typeof steps)[number]['name']
+
 /** Whether a step is left out by its setting. */
 export function isLeftOut(name: string, setting: number): boolean {
   return setting <= (name === 'upscale' ? 1 : 0)

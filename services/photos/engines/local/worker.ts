@@ -23,12 +23,16 @@ for (const [index, { step, setting }] of asked.entries()) {
     notes.push(`The picture was not enlarged: it has ${width} × ${height} pixels already.`)
     continue
   }
+  const began = performance.now()
   picture = step.apply(picture, setting)
+  tell({ kind: 'took', step: step.name, seconds: (performance.now() - began) / 1000 })
 }
 tell({ kind: 'progress', step: 'Saving', done: asked.length / (asked.length + 1) })
+const saving = performance.now()
 const { width, height } = picture
 const raw = sharp(bytesOf(picture), { raw: { width, height, channels: 3 } })
 await writePicture(raw, order.source.type, order.target)
+tell({ kind: 'took', step: 'save', seconds: (performance.now() - saving) / 1000 })
 tell({ kind: 'done', outcome: { type: order.source.type, width, height, notes } })
 
 function tell(message: Message): void {
