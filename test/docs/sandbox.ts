@@ -21,7 +21,7 @@ export interface Ran extends Step {
 }
 
 /** Ports that documents name. In the sandbox each is another one, which is free, unless it has a network of its own. */
-const namedPorts = ['8443', '8080', '8000', '9901', '3000', '3001', '3002']
+const namedPorts = ['8443', '8080', '8000', '9901', '9911', '3000', '3001', '3002']
 
 /**
  * Commands that serve until they are stopped. A reader has a terminal for each; here they run in the background until the
@@ -33,6 +33,7 @@ const serving: readonly [pattern: RegExp, instead: string, isUp: string][] = [
   [/^node .*\bapp\.mjs$/, '', listens(3000)],
   [/^redis-server\b/, '', listens(6379)],
   [/^npm run hikvision:device\b/, '', listens(3001)],
+  [/^METRICS_PORT=9911 npm run service:visits$/, '', listens(9911)],
   ...['visits', 'camera', 'photos', 'hikvision', 'desktops'].map((name): [RegExp, string, string] => [
     new RegExp(`^npm run service:${name}$`),
     '',

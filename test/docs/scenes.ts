@@ -24,6 +24,7 @@ tls: { certificates: [{ cert: certs/old.pem, key: certs/old.key }] }
 upstreams:
   shop: { targets: ["http://127.0.0.1:3000", "http://127.0.0.1:3001"], health: { path: /, interval: 500ms } }
   cart: { leased: true }
+  visits: { leased: true }
 routes:
   - { name: shop, match: { path: /shop }, listeners: [http], to: shop, policies: { rateLimit: { limit: 3, per: 1h } } }
   - { name: cart, match: { path: /cart }, listeners: [http], to: cart }
@@ -74,6 +75,7 @@ export const scenes: Readonly<Record<string, Scene>> = {
     under: {
       GatehouseConfigRefused: ["echo 'nonsense: 1' >> routes.yaml"],
       GatehouseLogUnwritten: ["sed -i '/nonsense/d' routes.yaml"],
+      GatehouseServiceSilent: ['METRICS_PORT=9911 npm run service:visits'],
     },
     shows: [
       [/readyz/, /Redis/],
@@ -104,6 +106,8 @@ export const scenes: Readonly<Record<string, Scene>> = {
       [/client_ip/, /"client_ip":"127\.0\.0\.1"/],
       [/User-Agent/, /curl/],
       [/gatehouse_clock/, /gatehouse_clock_timestamp_seconds/],
+      [/9911\/metrics \| grep -c/, /^[1-9]\d+$/m],
+      [/visits_store_up/, /^visits_store_up 1$/m],
     ],
   },
 

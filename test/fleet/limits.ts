@@ -3,8 +3,12 @@ import { eventually } from '../harness/eventually.ts'
 import { request } from '../harness/request.ts'
 import type { Fleet } from './scene.ts'
 
-/** How many of so many requests of one client the fleet lets pass to `/few`, asked of all its proxies at once. */
-export async function passedBy({ proxies }: Fleet, client: string, asks: number): Promise<number> {
+/** How many of so many requests of one client the fleet lets pass to `/few`, asked of all these proxies at once. */
+export async function passedBy(
+  { proxies }: Pick<Fleet, 'proxies'>,
+  client: string,
+  asks: number,
+): Promise<number> {
   const replies = await Promise.all(
     Array.from({ length: asks }, (_, at) =>
       request(`${proxies[at % proxies.length]?.url}/few`, {
@@ -26,13 +30,18 @@ export async function passedBy({ proxies }: Fleet, client: string, asks: number)
  * for itself; then another client is asked.
  */
 export async function limitHolds(fleet: Fleet, client: string): Promise<void> {
+  assert.equal(await undisturbed(fleet, (round) => passedBy(fleet, `${client} ${round}`, 240)), 100)
+}
+
+/** The same with something else to be done and counted, until no proxy gave Redis up meanwhile. */
+export async function undisturbed(fleet: Fleet, count: (round: number) => Promise<number>): Promise<number> {
   let round = 0
-  const ask = async () => {
+  const ask = async (): Promise<number | false> => {
     const before = await countedHere(fleet)
-    const passed = await passedBy(fleet, `${client} ${round++}`, 240)
+    const passed = await count(round++)
     return (await countedHere(fleet)) === before && passed
   }
-  assert.equal(await eventually(ask, { timeout: 60_000, every: 200 }), 100)
+  return (await eventually(ask, { timeout: 60_000, every: 200 })) as number
 }
 
 async function countedHere({ proxies }: Fleet): Promise<number> {

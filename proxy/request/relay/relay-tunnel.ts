@@ -97,7 +97,12 @@ export function switchingFields(
     status: 101,
     headers: Object.assign(received, fieldsOf(exchange.addedHeaders)),
   }
-  for (const editor of route.responseEditors) editor.editResponse?.(facts, head)
+  try {
+    for (const editor of route.responseEditors) editor.editResponse?.(facts, head)
+  } catch (error) {
+    // An extension broke, and not the upstream.
+    throw new GatehouseError('internal', `a policy broke on a response: ${String(error)}`, { cause: error })
+  }
   head.headers['x-request-id'] = exchange.id
   return head.headers
 }
