@@ -5,6 +5,7 @@ import type { AdminSource, WorkerChange } from '../admin/source.ts'
 import { reportTargets } from '../admin/upstream-report.ts'
 import type { LoadedConfig } from '../config/loaded.ts'
 import { registrationFiles } from '../config/registration-files.ts'
+import { testFileOf } from '../config/route-tests.ts'
 import { watchConfig } from '../config/watch.ts'
 import { type Fleet, openFleet } from '../fleet/fleet.ts'
 import type { Logger } from '../observability/logger.ts'
@@ -210,6 +211,10 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
     automatic.configure(reloader.running.config)
     watchCertificates()
     const unwatch = watchConfig(config.file, () => void reloader.reload(false))
+    // A table that its tests have kept out is tried again when they are mended, or taken away.
+    const unwatchTests = watchConfig(testFileOf(config.file), () => {
+      if (reloader.refused.length > 0) void reloader.reload(true)
+    })
     // It may have been saved again while the workers started, when nobody looked.
     void reloader.reload(false)
     const opened = admin
@@ -229,6 +234,7 @@ export async function startPrimary({ config, text, env, log }: PrimarySettings):
       async stop() {
         phase = 'stopping'
         unwatch()
+        unwatchTests()
         dashboard.close()
         tickets.stop()
         fleet?.close()

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { rename, writeFile } from 'node:fs/promises'
+import { rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { describe, test } from 'node:test'
 import { served } from '../cluster/served.ts'
@@ -129,4 +129,10 @@ test('a table that fails its tests is not put in force, by a reload or by a star
 
   await gatehouse.write(`${routes('/app')}\n${routes('/moved').replace('app', 'moved')}`)
   await eventually(async () => (await request(`${gatehouse.url}/moved`)).status === 200)
+
+  // The tests were wrong, and not the table: it is tried again when they are mended or taken away.
+  await gatehouse.write(routes('/elsewhere'))
+  await eventually(async () => /was not taken up/.test((await gatehouse.readiness()).reasons.join()))
+  await rm(join(folder, 'routes.test.yaml'))
+  await eventually(async () => (await request(`${gatehouse.url}/elsewhere`)).status === 200)
 })
