@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import https from 'node:https'
 import path from 'node:path'
-import acme from 'acme-client'
+import type acme from 'acme-client'
 import { AcmeFault } from './fault.ts'
 import { keepFile, readKept } from './kept-file.ts'
 
@@ -46,6 +46,7 @@ export interface AuthoritySettings {
 
 /** The certificate, with its key, that proves by TLS (RFC 8737 §3). PEM. */
 export async function proofCertificate({ host, content }: Proof): Promise<string> {
+  const acme = await loadLibrary()
   const key = await acme.crypto.createPrivateEcdsaKey()
   const authorization = { identifier: { type: 'dns', value: host } } as acme.Authorization
   const [, cert] = await acme.crypto.createAlpnCertificate(authorization, content, key)
@@ -53,9 +54,8 @@ export async function proofCertificate({ host, content }: Proof): Promise<string
 }
 
 export function openAuthority({ directory, email, ca, folder, proofs }: AuthoritySettings): Authority {
-  const directoryUrl = addressOf(directory)
-
-  async function connect(): Promise<acme.Client> {
+  async function connect(acme: Library): Promise<acme.Client> {
+    const directoryUrl = addressOf(directory, acme)
     if (ca !== undefined) acme.axios.defaults.httpsAgent = new https.Agent({ ca: await readFile(ca) })
     acme.axios.defaults.timeout = answerLimit
     acme.axios.defaults.headers.common['User-Agent'] = 'gatehouse'
@@ -83,7 +83,8 @@ export function openAuthority({ directory, email, ca, folder, proofs }: Authorit
       const asked: string[] = []
       let client: acme.Client | undefined
       try {
-        client = await connect()
+        const acme = await loadLibrary()
+        client = await connect(acme)
         const [commonName = '', ...others] = names
         const [key, csr] = await acme.crypto.createCsr(
           { commonName, altNames: [commonName, ...others] },
@@ -119,6 +120,13 @@ export function openAuthority({ directory, email, ca, folder, proofs }: Authorit
 
 // --- internal ---
 
+type Library = typeof acme
+
+/** When the first certificate is ordered: it is a quarter of the code of each process, and most never order one. */
+async function loadLibrary(): Promise<Library> {
+  return (await import('acme-client')).default
+}
+
 /**
  * What the authority has against a proof. The library only says that it waited in vain, or that an order is invalid; the
  * reason stands in the challenge (RFC 8555 §8).
@@ -145,7 +153,7 @@ async function findRefusal(
 /** Milliseconds for one answer of the authority. */
 const answerLimit = 30_000
 
-function addressOf(directory: string): string {
+function addressOf(directory: string, acme: Library): string {
   if (directory === 'letsencrypt') return acme.directory.letsencrypt.production
   if (directory === 'letsencrypt-staging') return acme.directory.letsencrypt.staging
   return directory
