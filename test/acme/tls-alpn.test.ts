@@ -69,10 +69,11 @@ routes:
       ca: authority.root,
     })
   await eventually(async () => (await ask()).status === 200, { timeout: 90_000, every: 100 })
+  // A quick order leaves little time for either.
+  await eventually(() => handshakes > 20 && garbage > 20, { timeout: 60_000 })
   busy = false
   await Promise.all([...load, noise])
   assert.deepEqual(failures, [])
-  assert.ok(handshakes > 20 && garbage > 20, `${handshakes} handshakes, ${garbage} times garbage`)
   assert.equal(await authority.orders(), 1)
   t.diagnostic(`${handshakes} handshakes, ${garbage} times garbage, none failed`)
 
