@@ -6,7 +6,7 @@ import type { ReceivedFields } from '../../upstreams/http1/received-head.ts'
 import type { Target } from '../../upstreams/upstream.ts'
 import type { Exchange } from '../exchange.ts'
 import type { ResponseHead, ResponseHeaders } from '../policies/policy.ts'
-import { fieldsOf } from '../respond/complete-head.ts'
+import { brokenPolicy, fieldsOf } from '../respond/complete-head.ts'
 import type { Outcome, Relay } from './attempt.ts'
 import { ResponseRelay } from './relay-request.ts'
 import { requestHeadersFor, setTargetHeaders } from './request-headers.ts'
@@ -100,8 +100,7 @@ export function switchingFields(
   try {
     for (const editor of route.responseEditors) editor.editResponse?.(facts, head)
   } catch (error) {
-    // An extension broke, and not the upstream.
-    throw new GatehouseError('internal', `a policy broke on a response: ${String(error)}`, { cause: error })
+    throw brokenPolicy(error)
   }
   head.headers['x-request-id'] = exchange.id
   return head.headers

@@ -52,10 +52,14 @@ function applyPolicies(
     return coding
   } catch (error) {
     // An extension broke. Its route answers 500, and that page goes out without it.
-    if (exchange.errorCode === undefined)
-      throw new GatehouseError('internal', `a policy broke on a response: ${String(error)}`, { cause: error })
+    if (exchange.errorCode === undefined) throw brokenPolicy(error)
     return undefined
   }
+}
+
+/** What a policy threw while it edited a response: a fault of ours, and not of the upstream. */
+export function brokenPolicy(error: unknown): GatehouseError {
+  return new GatehouseError('internal', `a policy broke on a response: ${String(error)}`, { cause: error })
 }
 
 /** Says how long a body of ours is, in bytes. A status without a body says nothing of it. */
