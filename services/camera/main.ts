@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { openDatabase } from '../shared/database.ts'
 import { readEnvironment } from '../shared/environment.ts'
 import { createLogger, type Logger } from '../shared/logger.ts'
-import { rarely } from '../shared/metrics.ts'
+import { byState, rarely } from '../shared/metrics.ts'
 import { serve } from '../shared/serve.ts'
 import { start } from '../shared/start.ts'
 import { createCameraApp } from './app.ts'
@@ -45,7 +45,8 @@ await start(log, async () => {
   })
   const engine = engineOf(settings, log)
   metrics.engineUp.read(rarely(async () => (await engine.health()).answers))
-  metrics.recordings.read(rarely(() => recordings.countByState()))
+  const count = rarely(() => recordings.countByState())
+  metrics.recordings.read(async () => byState(await count(), ['receiving', 'complete']))
   const ages = { complete: settings.KEEP_DAYS * 24, unfinished: settings.UNFINISHED_HOURS }
   const tidying = keepTidy(recordings, files, receiver, { ages, log })
   const app = createCameraApp({

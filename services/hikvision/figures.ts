@@ -1,5 +1,5 @@
 import type { Database } from '../shared/database.ts'
-import { rarely } from '../shared/metrics.ts'
+import { byState, rarely } from '../shared/metrics.ts'
 import type { Switchboard } from './agent/switchboard.ts'
 import type { Spool } from './intake/spool.ts'
 import * as metrics from './metrics.ts'
@@ -54,7 +54,3 @@ const question = `select
      union all select 'failed', count(*) from jobs where state = 'failed') by_state) as jobs,
   (select count(*)::int from devices where last_seen > now() - interval '10 minutes') as heard,
   (select count(*)::int from agents) as agents`
-
-function byState(counts: Readonly<Record<string, number>> | null, states: readonly string[]) {
-  return states.map((state) => ({ labels: { state }, value: counts?.[state] ?? 0 }))
-}

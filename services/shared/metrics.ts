@@ -86,6 +86,14 @@ export function gauge(
   }
 }
 
+/** One value for each state: 0 where nothing was counted, so that its series does not come and go. */
+export function byState(
+  counts: Readonly<Record<string, number>> | null,
+  states: readonly string[],
+): Sample[] {
+  return states.map((state) => ({ labels: { state }, value: counts?.[state] ?? 0 }))
+}
+
 /** Whether something can be reached: 1, or 0 where `ask` rejects or takes longer than a second. */
 export function upGauge(name: string, help: string) {
   const { read } = gauge(name, help, [], 0)

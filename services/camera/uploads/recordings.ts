@@ -47,7 +47,7 @@ export interface Recordings {
   known(ids: readonly string[]): Promise<Set<string>>
   removeOldSessions(): Promise<number>
   /** How many there are, for the metrics. */
-  countByState(): Promise<{ labels: { state: Recording['state'] }; value: number }[]>
+  countByState(): Promise<Readonly<Record<Recording['state'], number>>>
 }
 
 export function createRecordings(db: Database): Recordings {
@@ -158,10 +158,7 @@ export function createRecordings(db: Database): Recordings {
            count(*) filter (where state = 'complete')::int as complete from recordings`,
       )
       const { receiving = 0, complete = 0 } = rows[0] ?? {}
-      return [
-        { labels: { state: 'receiving' }, value: receiving },
-        { labels: { state: 'complete' }, value: complete },
-      ]
+      return { receiving, complete }
     },
   }
 }

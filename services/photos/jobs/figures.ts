@@ -1,5 +1,5 @@
 import type { Database } from '../../shared/database.ts'
-import { rarely } from '../../shared/metrics.ts'
+import { byState, rarely } from '../../shared/metrics.ts'
 import { jobs, oldestJob } from '../metrics.ts'
 import type { Restoration } from '../restorations/table.ts'
 
@@ -13,13 +13,9 @@ export function watchJobs({ pool }: Database): void {
     )
     return rows
   })
-  jobs.read(async () => {
-    const rows = await count()
-    return states.map((state) => ({
-      labels: { state },
-      value: rows.find((row) => row.state === state)?.n ?? 0,
-    }))
-  })
+  jobs.read(async () =>
+    byState(Object.fromEntries((await count()).map(({ state, n }) => [state, n])), states),
+  )
   oldestJob.read(async () => (await count()).find(({ state }) => state === 'queued')?.waited ?? 0)
 }
 
