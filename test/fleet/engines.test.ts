@@ -7,8 +7,9 @@ import { promisify } from 'node:util'
 import { eventually } from '../harness/eventually.ts'
 import { freePort } from '../harness/free-port.ts'
 import { needs } from '../harness/parts.ts'
-import { startRedis } from '../harness/redis.ts'
+import { type RunningRedis, startRedis } from '../harness/redis.ts'
 import { request } from '../harness/request.ts'
+import type { Teardown } from '../harness/teardown.ts'
 import { tempFolder } from '../harness/temp-folder.ts'
 import { startUpstream } from '../harness/upstream.ts'
 import { limitHolds } from './limits.ts'
@@ -91,13 +92,10 @@ sentinel failover-timeout gatehouse 5000
 })
 
 test('a Redis Cluster spreads the counts, and serves the fleet', withRedis, async (t) => {
-  const nodes = await Promise.all(
-    Array.from({ length: 3 }, () =>
-      startRedis(t, { args: ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'] }),
-    ),
-  )
+  const nodes = await Promise.all(Array.from({ length: 3 }, () => startClusterNode(t)))
   const addresses = nodes.map(({ address }) => address)
-  await promisify(execFile)('/usr/bin/redis-cli', ['--cluster', 'create', ...addresses, '--cluster-yes'])
+  const members = nodes.map(({ address, bus }) => `${address}@${bus}`)
+  await promisify(execFile)('/usr/bin/redis-cli', ['--cluster', 'create', ...members, '--cluster-yes'])
   for (const node of nodes)
     await eventually(async () => (await node.cli('CLUSTER', 'INFO')).includes('cluster_state:ok'), patient)
   const upstream = await startUpstream(t)
@@ -109,3 +107,13 @@ test('a Redis Cluster spreads the counts, and serves the fleet', withRedis, asyn
   const sizes = await Promise.all(nodes.map(async (node) => Number(await node.cli('DBSIZE'))))
   assert.ok(sizes.filter((size) => size > 0).length >= 2, `keys per node: ${sizes}`)
 })
+
+/**
+ * A node of a cluster, with a bus port of its own choice: by default it is the client port + 10,000, and that lies among
+ * those that the kernel gives to any connection that begins on this machine. The node then ended at its start.
+ */
+async function startClusterNode(t: Teardown): Promise<RunningRedis & { readonly bus: number }> {
+  const bus = await freePort()
+  const args = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000', '--cluster-port', String(bus)]
+  return { ...(await startRedis(t, { args })), bus }
+}

@@ -49,12 +49,19 @@ export async function startRedis(t: Teardown, options: RedisOptions = {}): Promi
     child.kill(name)
     if (name === 'SIGKILL') await once(child, 'exit')
   }
+  /** One that has ended, over a port that is taken for example, says why in the test's own words. */
+  async function answers(server: ChildProcess, said: readonly string[]): Promise<boolean> {
+    if (server.exitCode !== null) throw new Error(`redis-server ended at its start:\n${said.join('')}`)
+    return (await cli('PING')) === 'PONG'
+  }
   async function start(): Promise<void> {
     const own = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '']
     const args =
       options.sentinel === undefined ? [...own, ...(options.args ?? [])] : [options.sentinel, '--sentinel']
-    child = spawn(pathOf('redis'), args, { stdio: 'ignore' })
-    await eventually(async () => (await cli('PING')) === 'PONG', { timeout: 10_000, every: 30 })
+    child = spawn(pathOf('redis'), args, { stdio: ['ignore', 'pipe', 'ignore'] })
+    const said: string[] = []
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => said.push(text))
+    await eventually(() => answers(child as ChildProcess, said), { timeout: 30_000, every: 30 })
   }
   onEnd(t, () => signal('SIGKILL'))
   await start()
