@@ -75,7 +75,7 @@ test('tunnels, which never end by themselves, do not hold up a stop', async (t) 
   const begun = performance.now()
   assert.equal(await gatehouse.stop('SIGTERM'), 0)
   await closed
-  assert.ok(performance.now() - begun < 5000)
+  assert.ok(performance.now() - begun < 15_000)
 })
 
 test('workers whose primary was killed end by themselves', async (t) => {

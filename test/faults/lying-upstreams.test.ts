@@ -74,7 +74,7 @@ for (const door of doors) {
         const started = performance.now()
         const [status] = await Promise.all([knock(t, scene, door, {}), othersAreServed(scene)])
         assert.ok(statuses.includes(status), `it was ${status}`)
-        assert.ok(performance.now() - started < 3000, 'within the time limit')
+        assert.ok(performance.now() - started < 10_000, 'within the time limit')
         await eventually(() => scene.proxy.gatehouse.inFlight.size === 0)
         await eventually(() => liar.connections.every(({ ended }) => ended), { timeout: 8000 })
       })
@@ -195,7 +195,7 @@ describe('one upstream that is away stops nobody else', { concurrency: 4 }, () =
     await othersAreServed(scene)
     // Two had a connection and got no answer; two never got one.
     assert.deepEqual((await Promise.all(waiting)).sort(), [503, 503, 504, 504])
-    assert.ok(performance.now() - started < 3000)
+    assert.ok(performance.now() - started < 10_000)
     assert.equal(stalled.connections.length, 2)
   })
 

@@ -64,7 +64,7 @@ export async function connectFrames(
     send: (...pieces) => {
       if (!socket.destroyed) socket.write(Buffer.concat(pieces))
     },
-    waitFor: (fits, timeout = 5000) => eventually(() => frames.find(fits), { timeout }),
+    waitFor: (fits, timeout = 15_000) => eventually(() => frames.find(fits), { timeout }),
   }
   let rest: Buffer = Buffer.alloc(0)
   socket.on('data', (chunk: Buffer) => {

@@ -39,7 +39,7 @@ export async function startRedis(t: Teardown, options: RedisOptions = {}): Promi
       '/usr/bin/redis-cli',
       ['-p', String(port), ...login, ...args],
       {
-        timeout: 5_000,
+        timeout: 15_000,
       },
     )
     return stdout.trim()

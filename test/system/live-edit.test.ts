@@ -30,7 +30,7 @@ const upstream = await startUpstream(
 )
 
 /** A busy machine takes its time; on an idle one all of it is there within a second. */
-const soon = { timeout: 5000 }
+const soon = { timeout: 20_000 }
 const app = `
   - name: app
     match: { host: localhost, path: /app }

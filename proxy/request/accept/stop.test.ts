@@ -102,7 +102,7 @@ test('what has not ended by the deadline is cut: exchanges, tunnels, and half a 
   const began = performance.now()
   await open.close({ deadline: 200 })
   const waited = performance.now() - began
-  assert.ok(waited >= 190 && waited < 1500, `${waited} ms`)
+  assert.ok(waited >= 190 && waited < 10_000, `${waited} ms`)
   await Promise.all(ends)
   assert.deepEqual(open.connections(), [])
 })

@@ -153,14 +153,19 @@ test('a flood of guesses fills a bounded queue and is then turned away; who is k
 
 test('an unknown user costs what a wrong password costs', async (t) => {
   const { policy } = build(t, `alice:${costly}\nbob:{SHA}L55TUjtiq8FBorTWAZ0jy6g129A=\n`)
-  const time = async (authorization: string): Promise<number> => {
-    const started = performance.now()
-    await policy.decide?.(ways.request(['Authorization', authorization]))
-    return performance.now() - started
+  /** The quickest of five guesses: whatever else the machine does makes one slower, and none quicker. */
+  const time = async (user: string): Promise<number> => {
+    const took: number[] = []
+    for (let guess = 0; guess < 5; guess++) {
+      const started = performance.now()
+      await policy.decide?.(ways.request(['Authorization', basic(`${user}:wrong ${guess}`)]))
+      took.push(performance.now() - started)
+    }
+    return Math.min(...took)
   }
-  const cheap = await time(basic('bob:wrong'))
-  const wrong = await time(basic('alice:wrong'))
-  const unknown = await time(basic('mallory:wrong'))
+  const cheap = await time('bob')
+  const wrong = await time('alice')
+  const unknown = await time('mallory')
   assert.ok(unknown > wrong / 4 && unknown > cheap * 3, `${unknown} ms against ${wrong} and ${cheap}`)
 })
 

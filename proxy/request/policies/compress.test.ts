@@ -58,7 +58,9 @@ for (const coding of ['zstd', 'br', 'gzip'] as const) {
     })
   }
 
-  test(`${coding} shows each piece of a body of unknown length as it comes`, { timeout: 5000 }, async () => {
+  test(`${coding} shows each piece of a body of unknown length as it comes`, {
+    timeout: 30_000,
+  }, async () => {
     const encoder = encode(sampleHead({ 'content-type': 'text/plain' }), accepting(coding))
     assert.ok(encoder)
     const decoded: string[] = []

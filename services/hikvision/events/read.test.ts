@@ -386,7 +386,7 @@ describe('whatever is sent', () => {
         const began = performance.now()
         const readings = readBody(body, type)
         assert.ok(readings.length > 0)
-        assert.ok(performance.now() - began < 2_000)
+        assert.ok(performance.now() - began < 8_000)
         // What goes to the database has neither NUL nor half a character in it.
         assert.doesNotMatch(
           JSON.stringify(readings.map((each) => each.is === 'event' && each.event.detail)),

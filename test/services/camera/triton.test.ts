@@ -167,7 +167,7 @@ describe('a model behind a Triton server', () => {
     const began = performance.now()
     const replies = await Promise.all(Array.from({ length: 10 }, async () => app.check(await flat(10))))
     assert.ok(replies.every(({ status }) => status === 503))
-    assert.ok(performance.now() - began < 3_000, 'nobody waits for one time-out after another')
+    assert.ok(performance.now() - began < 5_000, 'nobody waits for one time-out after another')
     assert.deepEqual(await engine.health(), { answers: false, reason: 'The quality model takes too long' })
     triton.behaviour = {}
     await eventually(async () => (await app.check(await flat(10))).status === 200, {
