@@ -3,8 +3,8 @@ import { createWriteStream } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
 import { basename, join } from 'node:path'
-import { type Readable, Transform } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
+import { type Readable, Transform, type Writable } from 'node:stream'
+import { finished, pipeline } from 'node:stream/promises'
 import { Busboy, type BusboyHeaders } from '@fastify/busboy'
 import { uploadedBytes } from '../metrics.ts'
 import { isNoRoom, noRoom, refusal } from '../refusal.ts'
@@ -84,7 +84,7 @@ async function readForm(
     file.catch((error) => form.destroy(error))
   })
   try {
-    await pipeline(request, form)
+    await feed(request, form)
   } catch (error) {
     // The file may be about to be opened, and would come to be behind the back of whoever removes it.
     stop.abort(error)
@@ -94,6 +94,21 @@ async function readForm(
   if (file === undefined)
     throw refusal(400, 'There is no picture in the form; it belongs into the field "file".')
   return { path, ...(await file), fields }
+}
+
+/**
+ * Like `pipeline`, which however takes the request from its socket when the form refuses it: nobody then reads the rest of
+ * the body, and the next request on that connection is never heard. Here the rest is let through unread.
+ */
+async function feed(request: IncomingMessage, form: Writable): Promise<void> {
+  finished(request, { writable: false }).catch((error) => form.destroy(error))
+  request.pipe(form)
+  try {
+    await finished(form, { readable: false })
+  } finally {
+    request.unpipe(form)
+    request.resume()
+  }
 }
 
 async function keep(
