@@ -158,6 +158,26 @@ test('an upgrade has a connection beside the others, and none of its own is used
   third?.destroy()
 })
 
+/**
+ * A POST was once answered with 502 on a busy machine: the process had had no processor until the time of the idle
+ * connection was over, the request came before the clock that would have ended it, and the upstream closed as we wrote.
+ */
+test('an idle connection whose time is over is not used, even by whoever comes before the clock', async (t) => {
+  const upstream = await startUpstream(t)
+  const pool = poolOf(t, upstream.url)
+  const first = send(pool)
+  await eventually(() => upstream.asked.length === 1)
+  upstream.asked[0]?.write(ok.replace('Content-Length', 'Keep-Alive: timeout=2\r\nContent-Length'))
+  await eventually(() => first.outcome === 'ended')
+  const stalledUntil = performance.now() + 1_100
+  while (performance.now() < stalledUntil);
+  const second = send(pool)
+  await eventually(() => upstream.asked.length === 2)
+  upstream.asked[1]?.write(ok)
+  await eventually(() => second.outcome === 'ended')
+  assert.notEqual(upstream.asked[0], upstream.asked[1])
+})
+
 /** Deadlines once stood in the time of day: whatever was under way ended with 504 when the clock was set ahead. */
 test('a clock that is set ends nothing that is under way', async (t) => {
   const upstream = await startUpstream(t)

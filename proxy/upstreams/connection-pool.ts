@@ -144,16 +144,15 @@ export function openPool(
       watchDeadlines()
       if (request.upgrade) return sendHandshake(request, handler)
       for (let connection = idle.pop(); connection !== undefined; connection = idle.pop()) {
-        if (connection.usable) return connection.send(request, handler)
+        if (isKept(connection)) return connection.send(request, handler)
+        connection.expire()
       }
       if (open.size + connecting < config.connections) sendOnNew(request, handler)
       else standInLine({ request, handler, until: performance.now() + config.connectTimeout })
     },
     get full() {
       return (
-        open.size + connecting >= config.connections &&
-        waiting.length >= mostWaiting &&
-        !idle.some(({ usable }) => usable)
+        open.size + connecting >= config.connections && waiting.length >= mostWaiting && !idle.some(isKept)
       )
     },
     close() {
@@ -163,6 +162,14 @@ export function openPool(
       for (const { handler } of waiting.splice(0)) handler.onFailure(closed)
     },
   }
+}
+
+/**
+ * Not one whose time is over. Where this process had no processor for seconds, the request comes before the clock that
+ * would have ended the connection, and the upstream may close it as we write.
+ */
+function isKept({ usable, deadline }: Connection): boolean {
+  return usable && deadline > performance.now()
 }
 
 /** A request for which there is no connection. */

@@ -55,6 +55,13 @@ export const placeSettings = z.object({
   METRICS_HOST: z.string().default('127.0.0.1'),
 })
 
+/**
+ * Milliseconds. The proxy ends an idle connection after four seconds. Node does after five, by a timer that comes before
+ * what is to be read: a service that had no processor for a second closed on the request that it had just been sent,
+ * and the proxy had to answer 502, since a POST may not be sent twice.
+ */
+const keepAlive = 65_000
+
 const knownToProxy = upGauge('service_announced', 'Whether the proxy knows the service: 1, or 0.')
 
 /** Starts a service: listens, announces itself, and stops in an order in which no request is lost. */
@@ -63,6 +70,7 @@ export async function serve(settings: ServiceSettings): Promise<Service> {
   const place = readEnvironment(placeSettings, env)
   const { GATEHOUSE_ADMIN: admin, GATEHOUSE_TOKEN: token, ANNOUNCE_URL: told, ANNOUNCE_ID: id } = place
   const metrics = await metricsOf(place)
+  server.keepAliveTimeout = keepAlive
   const listening = await listen(server, place)
   const url = told ?? listening
   const announced = token ? announce({ ...(id && { id }), ...announcement, url, token, admin }) : undefined
