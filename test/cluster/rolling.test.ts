@@ -183,6 +183,8 @@ test('where a new worker cannot serve, those before stay, and the command says w
   const { code, stdout } = await reload(gatehouse)
   assert.equal(code, 1)
   assert.match(JSON.parse(stdout).reason, /users\.htpasswd/)
+  // The one that could not serve may still be ending.
+  await eventually(() => gatehouse.workers().length === 2, patient)
   assert.deepEqual(gatehouse.workers(), before)
   assert.equal((await request(gatehouse.url)).status, 200)
 })
