@@ -1,4 +1,5 @@
 import { Argument, Command, CommanderError, Option } from 'commander'
+import { terminalText } from './cli/terminal-text.ts'
 import { version } from './cluster/version.ts'
 
 /**
@@ -7,8 +8,8 @@ import { version } from './cluster/version.ts'
  * Exit codes: 0 as asked; 1 the answer is no; 2 it could not be asked, or routes.yaml has mistakes.
  */
 const io = {
-  out: (text: string): void => void process.stdout.write(`${text}\n`),
-  err: (text: string): void => void process.stderr.write(`${text}\n`),
+  out: (text: string): void => void process.stdout.write(`${terminalText(text)}\n`),
+  err: (text: string): void => void process.stderr.write(`${terminalText(text)}\n`),
   colour: process.stdout.isTTY === true && !process.env.NO_COLOR,
 }
 

@@ -49,7 +49,7 @@ export function createFollowers({ sequence, whole, reports }: FollowersSettings)
     response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
     streams.add(response)
     response.once('close', () => streams.delete(response))
-    say(response, eventOf('targets', sequence(), { targets: whole() }))
+    say(response, eventOf('targets', sequence(), { targets: whole().map(shown) }))
   }
 
   async function waitFor(response: ServerResponse, wait: number): Promise<void> {
@@ -100,7 +100,7 @@ export function createFollowers({ sequence, whole, reports }: FollowersSettings)
         const [upstream, key, id] = name.split('\0')
         return { upstream, key: key || undefined, id }
       })
-      const text = eventOf('change', sequence, { put, gone: left })
+      const text = eventOf('change', sequence, { put: put.map(shown), gone: left })
       for (const stream of streams) say(stream, text)
     },
     close() {
@@ -112,6 +112,11 @@ export function createFollowers({ sequence, whole, reports }: FollowersSettings)
 }
 
 // --- internal ---
+
+/** Names of the fields that a target is sent. Their values are credentials, and whoever reaches this listener may follow. */
+function shown({ headers = {}, ...target }: ToldTarget): object {
+  return { ...target, headers: Object.keys(headers) }
+}
 
 function eventOf(event: string, id: number, data: object): string {
   return `event: ${event}\nid: ${id}\ndata: ${JSON.stringify(data)}\n\n`

@@ -1,6 +1,7 @@
 import { styleText } from 'node:util'
 import { parseAddress } from '../address.ts'
 import type { RecentDecision } from '../observability/recent-decisions.ts'
+import { shellWord } from '../rehearsal/shell-word.ts'
 import { askAdmin } from './ask-admin.ts'
 import type { CommandOutput } from './explain.ts'
 import { mendOf } from './why-mend.ts'
@@ -98,13 +99,9 @@ function addressOf({ request }: RecentDecision): string {
 function asCurl(decision: RecentDecision): string {
   const { request } = decision
   if (request === undefined) return '# it was no request'
-  const method = request.method === 'GET' ? '' : ` -X ${quote(request.method)}`
+  const method = request.method === 'GET' ? '' : ` -X ${shellWord(request.method)}`
   const http2 = request.protocol === 'HTTP/2.0' ? ' --http2' : ''
-  return `curl -i${http2}${method} ${quote(addressOf(decision))}`
-}
-
-function quote(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
+  return `curl -i${http2}${method} ${shellWord(addressOf(decision))}`
 }
 
 /** An entry for routes.test.yaml that holds what was decided. */

@@ -42,7 +42,7 @@ export interface RecentDecisions {
 
 /**
  * Kept by client, so that a terminal that comes once an hour is not pushed out by a browser that comes a hundred times
- * a second: the last eight of each of the last few thousand addresses, about 4 MB at most. Addresses that are made up
+ * a second: the last eight of each of the last few thousand addresses, about 4 MB, or 40 MB of nothing but long texts. Addresses that are made up
  * push out no more than the oldest: two generations take turns, and who comes back moves into the younger one.
  */
 export function createRecentDecisions(mostClients = 2_000): RecentDecisions {
@@ -100,6 +100,8 @@ export function decisionOf(record: ExchangeRecord): RecentDecision {
 // --- internal ---
 
 const mostOfOne = 8
+/** Characters of a text that a client may have chosen. */
+const longest = 300
 
 /** Flat, and always with the same fields: it is made for every request. */
 interface Kept {
@@ -152,10 +154,9 @@ function keptFrom(record: ExchangeRecord): Kept {
     listener: record.listener,
     secure: record.secure,
     protocol: record.protocol,
-    method: record.method,
-    host: record.host,
-    // A path may be as long as a whole head.
-    uri: record.uri.length > 300 ? record.uri.slice(0, 300) : record.uri,
+    method: beginningOf(record.method),
+    host: beginningOf(record.host),
+    uri: beginningOf(record.uri),
     kind: record.kind,
     status: record.status,
     decision: record.decision,
@@ -163,10 +164,20 @@ function keptFrom(record: ExchangeRecord): Kept {
     rule: record.rule,
     upstream: record.target,
     policy: record.denyPolicy,
-    reason: record.denyReason ?? record.detail,
+    reason: ownText(record.denyReason ?? record.detail),
     error: record.errorCode,
-    observed: record.observed,
+    observed: record.observed?.map(({ policy, reason }) => ({ policy, reason: ownText(reason) })),
   }
+}
+
+/** Any of them may be as long as a whole head, and a client with a network of addresses has thousands of entries. */
+function beginningOf(text: string): string {
+  return text.length > longest ? ownText(text) : text
+}
+
+/** Its beginning as a copy: what was cut out of a text, or put together from such, keeps the whole of it in memory. */
+function ownText<Text extends string | undefined>(text: Text): Text {
+  return (text && Buffer.from(text.slice(0, longest)).toString()) as Text
 }
 
 function isSame(a: Kept, b: Kept): boolean {
@@ -206,7 +217,7 @@ function shown(kept: Kept): RecentDecision {
     policy,
     reason: kept.reason === undefined ? undefined : redactText(kept.reason),
     error,
-    observed,
+    observed: observed?.map(({ policy, reason }) => ({ policy, reason: redactText(reason) })),
     requestId: kept.id === '' ? undefined : kept.id,
   }
 }

@@ -170,3 +170,40 @@ suite('a copy for the log', () => {
     fc.assert(fc.property(fc.anything(), (value) => void JSON.stringify(redact(value))))
   })
 })
+
+/**
+ * The attack: one request with a query of 2 kB, or a Referer. Each value reached to the end, so that they overlapped, and each
+ * was decoded and searched for another address with such values: ten seconds for 2 kB, hours for a whole head. A worker
+ * that writes an access log was dead to everybody meanwhile, and then killed because it did not answer.
+ */
+suite('no text takes long, whatever a client makes of it', () => {
+  const units = [
+    ';a=%3d%253d%25253d',
+    '?b=%3d',
+    ';a=%3d',
+    ';a=%3d%26',
+    '?a=',
+    'a.',
+    'a://',
+    '%3d%253d',
+    ';next=%2f%3f%3b',
+  ]
+  for (const unit of units)
+    test(`30 kB of ${unit}`, () => {
+      const text = unit.repeat(30_000 / unit.length)
+      const began = performance.now()
+      redactUrl(`/?${text}`)
+      redactUrl(`https://example.com/${text}`)
+      redactText(text)
+      const took = performance.now() - began
+      assert.ok(took < 1_000, `${took} ms`)
+    })
+  test('and what it would take too long to look into is hidden', () => {
+    const deep = Array.from({ length: 40 }).reduce<string>(
+      (inner) => `/x?next=${encodeURIComponent(inner)}`,
+      '/x?token=hush-hush',
+    )
+    assert.doesNotMatch(redactUrl(deep.slice(0, 30_000)), /hush/)
+    assert.doesNotMatch(redactUrl('/x?a=%3d;token=hush&b=2'), /hush/)
+  })
+})

@@ -18,9 +18,8 @@ export function isSecretField(name: string): boolean {
 export function redactUrl(url: string, keepQuery = true): string {
   if (!special.test(url)) return url
   const bare = url.startsWith('/') && url[1] !== '/' ? url : url.replace(userinfo, `$1//${redacted}@`)
-  if (keepQuery) return redactParameters(bare)
-  const end = bare.search(/[?#]/)
-  return redactParameters(end === -1 ? bare : bare.slice(0, end))
+  const end = keepQuery ? -1 : bare.search(/[?#]/)
+  return redactParameters(end === -1 ? bare : bare.slice(0, end), { left: url.length * mostDecodings })
 }
 
 /** `bearer, TOKEN` is how browsers send a token with a WebSocket handshake. */
@@ -33,7 +32,7 @@ export function redactText(text: string): string {
   return text
     .replace(/-----BEGIN ([A-Z ]*PRIVATE KEY)-----[\s\S]*?(-----END \1-----|$)/g, redacted)
     .replace(/\b(bearer|basic)\s+[\w.~+/=-]{6,}/gi, `$1 ${redacted}`)
-    .replace(/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/?#"'<>]*@/gi, `$1${redacted}@`)
+    .replace(/(\b[a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/?#"'<>]*@/gi, `$1${redacted}@`)
 }
 
 /**
@@ -58,20 +57,28 @@ const depthLimit = 6
 const mostObjects = 200
 const lengthLimit = 100
 
-function redactParameters(url: string): string {
+/**
+ * So many times each character of a URL may be decoded. Values overlap where they hold a `;` or `?`, and may be URLs with
+ * such values themselves: without a bound, a query of 2 kB took ten seconds.
+ */
+const mostDecodings = 4
+
+function redactParameters(url: string, budget: Budget): string {
   const mayNest = encodedEquals.test(url)
   let safe = ''
   let done = 0
   let at = 0
+  let end = -1
   while (at < url.length) {
     if (!isSeparator(url.charCodeAt(at++))) continue
     const nameStart = at
     while (at < url.length && !isSeparator(url.charCodeAt(at)) && url.charCodeAt(at) !== equals) at++
     if (url.charCodeAt(at) !== equals) continue
     const valueStart = at + 1
-    const end = endOfValue(url, valueStart)
+    // Found once for all values that end there.
+    if (end < valueStart) end = endOfValue(url, valueStart)
     const hides = isSecretParameter(url.slice(nameStart, at))
-    if (!hides && !(mayNest && nestsSecret(url.slice(valueStart, end)))) continue
+    if (!hides && !(mayNest && nestsSecret(url.slice(valueStart, end), budget))) continue
     safe += url.slice(done, valueStart) + redacted
     done = end
     at = end
@@ -104,10 +111,12 @@ function isSecretParameter(name: string): boolean {
   return verdict
 }
 
-/** Whether a value is a URL, encoded, that holds a secret: `next=%2Fx%3Ftoken%3D…`. */
-function nestsSecret(value: string): boolean {
+/** Whether a value is a URL, encoded, that holds a secret: `next=%2Fx%3Ftoken%3D…`. What it would take too long to know may. */
+function nestsSecret(value: string, budget: Budget): boolean {
+  budget.left -= value.length
+  if (budget.left < 0) return true
   const plain = `?${decode(value)}`
-  return redactUrl(plain) !== plain
+  return redactParameters(plain, budget) !== plain
 }
 
 /** Bytes as characters: enough to compare with ASCII names, and cannot fail as `decodeURIComponent` does. */

@@ -4,6 +4,7 @@ import type { LoggedExchange } from '../observability/logged-exchange.ts'
 import { createJudge, type Judgement } from './judge.ts'
 import { lastExchanges } from './last-exchanges.ts'
 import type { LogClock } from './replayed-limits.ts'
+import { shellWord } from './shell-word.ts'
 
 /** What a new table would make of the requests that the old one has had. */
 export interface Replay {
@@ -36,7 +37,7 @@ export interface ReplayChange {
   readonly clients: readonly string[]
   /** Why the new table refuses, of the last one. */
   readonly reason: string | undefined
-  /** The last one, to be asked about: `GET https://localhost/close`. */
+  /** The last one, to be asked about, as words for a shell: `GET https://localhost/close`. */
   readonly example: string
 }
 
@@ -166,7 +167,7 @@ function describe({ count, before, after, first, path, hosts, clients }: Group):
     addresses: clients.size,
     clients: clients.size <= 3 ? [...clients.keys()].sort() : networksOf([...clients.values()]),
     reason: first.willBe.reason,
-    example: `${request.method} ${scheme}://${request.host}${request.uri} --from ${request.client_ip}`,
+    example: `${shellWord(request.method)} ${shellWord(`${scheme}://${request.host}${request.uri}`)} --from ${request.client_ip}`,
   }
 }
 

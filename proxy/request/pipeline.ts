@@ -1,6 +1,7 @@
 import type { Network } from '../address.ts'
 import type { TracingConfig } from '../config/tracing-schema.ts'
 import { GatehouseError } from '../errors.ts'
+import { redactUrl } from '../observability/redaction.ts'
 import { type Admission, explainOverload, retryAfterOverload } from './accept/admission.ts'
 import { beginTrace } from './accept/begin-trace.ts'
 import { readClient, readFacts } from './accept/facts.ts'
@@ -112,7 +113,10 @@ async function answerUnmatched(exchange: Exchange, facts: Facts, rules: Listener
     case 'redirect':
       return respond(exchange, unmatched.head)
     case 'nothing':
-      refuse(exchange, 'no_route', { reason: `no route for ${facts.host}${facts.path} on ${facts.listener}` })
+      refuse(exchange, 'no_route', {
+        // A path may hold a session: `/x;jsessionid=…`.
+        reason: `no route for ${facts.host}${redactUrl(facts.path)} on ${facts.listener}`,
+      })
   }
 }
 

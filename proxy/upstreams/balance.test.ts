@@ -21,7 +21,7 @@ function shares(balance: string, among: Target[], { slowStart = 0, times = 6000,
 
 const askerOf = (address: string, headers: Record<string, string> = {}) => ({
   client: { text: address },
-  headers: { get: (name: string) => headers[name] },
+  headers: { get: (name: string) => headers[name], all: (name: string) => [headers[name] ?? []].flat() },
 })
 
 function assertNear(found: number[], wanted: number[], within = 0.03): void {

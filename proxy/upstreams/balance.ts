@@ -4,7 +4,7 @@ import type { Target } from './target.ts'
 /** What is known of whoever asks, for those pools where the same client goes to the same target. */
 export interface Asker {
   readonly client: { readonly text: string }
-  readonly headers: { get(name: string): string | undefined }
+  readonly headers: { get(name: string): string | undefined; all(name: string): readonly string[] }
 }
 
 /** Chooses among targets that may all be taken, and of which there is at least one. `now`: Unix ms. */

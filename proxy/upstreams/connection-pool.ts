@@ -7,6 +7,7 @@ import { lookupAddresses } from './find-addresses.ts'
 import { Connection, type ResponseHandler } from './http1/connection.ts'
 import type { UpstreamRequest } from './http1/request-head.ts'
 import { intoSharedBuffer } from './http1/shared-buffer.ts'
+import { withPath } from './leases/held-socket.ts'
 
 /**
  * The connections to one target. Requests share kept-alive HTTP/1.1 connections; a tunnel has a connection of
@@ -23,11 +24,17 @@ export interface ConnectionPool {
 
 /** What stands between a pool and a target whose address was not written by the operator, at every connect. */
 export interface ConnectGuard {
-  /** A sentence, if there may be no connection. */
-  findFault(): string | undefined
+  /**
+   * Calls `connect`, if there may be a connection, which begins one before it returns: with the path of the very socket
+   * that was judged, if it is one.
+   */
+  admit<Made>(connect: (socketPath?: string) => Made): Admitted<Made>
   /** Finds the addresses of a name, those that are allowed. */
   readonly lookup: net.LookupFunction
 }
+
+/** What `connect` answered, or a sentence if there may be no connection. */
+export type Admitted<Made> = { readonly made: Made } | { readonly fault: string }
 
 /** How often deadlines are looked at. One clock for all, because a timer for each request costs more than the rest. */
 const clockTick = 250
@@ -209,10 +216,12 @@ function connectorFor(
     })
   }
   const dial = (take: ((bytes: Buffer) => void) | undefined): net.Socket => {
-    const fault = guard?.findFault()
-    if (fault !== undefined) return refusedSocket(fault)
     const where = take === undefined ? options : { ...options, onread: intoSharedBuffer(take) }
-    return address.secure ? tls.connect(where) : net.connect(where as net.NetConnectOpts)
+    const connect = (path = options.path): net.Socket =>
+      address.secure ? tls.connect(where) : net.connect({ ...where, path } as net.NetConnectOpts)
+    if (guard === undefined) return connect()
+    const admitted = guard.admit(connect)
+    return 'fault' in admitted ? refusedSocket(admitted.fault) : admitted.made
   }
   return (done, take) => {
     const socket = dial(take)
@@ -223,6 +232,7 @@ function connectorFor(
     )
     const failed = (error: Error): void => {
       clearTimeout(timer)
+      error.message = withPath(error.message, address.socketPath)
       done({ error })
     }
     socket.once('error', failed)

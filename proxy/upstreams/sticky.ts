@@ -6,8 +6,8 @@ import type { Target } from './target.ts'
 
 /** The cookie by which a client comes back to the target that answered it first. */
 export interface Sticky {
-  /** The target that the cookie names, if it is one of ours. */
-  targetOf(cookies: string | undefined): Target | undefined
+  /** The target that the cookie names, if it is one of ours. `fields`: over HTTP/2 each cookie may have its own (RFC 9113 §8.2.3). */
+  targetOf(fields: readonly string[]): Target | undefined
   add(target: Target): void
   remove(target: Target): void
   /** The value of Set-Cookie that brings a client back to this target. */
@@ -31,12 +31,12 @@ export function createSticky(
   const start = `${cookie}=`
 
   return {
-    targetOf(cookies) {
-      if (cookies === undefined) return undefined
-      for (const part of cookies.split(';')) {
-        const pair = part.trim()
-        if (pair.startsWith(start)) return marks.get(pair.slice(start.length))
-      }
+    targetOf(fields) {
+      for (const field of fields)
+        for (const part of field.split(';')) {
+          const pair = part.trim()
+          if (pair.startsWith(start)) return marks.get(pair.slice(start.length))
+        }
       return undefined
     },
     add: (target) => void marks.set(markOf(target), target),

@@ -117,7 +117,7 @@ export function createUpstream(name: string, config: UpstreamConfig, around: Ups
     pick(key, tried, asker) {
       const targets = pools.get(key)
       if (targets === undefined) return undefined
-      const wanted = sticky?.targetOf(asker?.headers.get('cookie'))
+      const wanted = sticky?.targetOf(asker?.headers.all('cookie') ?? [])
       if (
         wanted?.key === key &&
         wanted !== undefined &&

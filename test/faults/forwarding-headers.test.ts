@@ -28,6 +28,11 @@ const claimed = [
   ['X_Forwarded_For', '10.0.0.5'],
   ['X-Forwarded_For', '10.0.0.5'],
   ['X_Real_IP', '10.0.0.5'],
+  // Served by some frameworks in place of the path that was decided about.
+  ['X-Original-URL', '/close'],
+  ['X-Rewrite-URL', '/close'],
+  // CVE-2016-5385: whom a CGI program asks.
+  ['Proxy', 'http://evil.example'],
 ] as const
 
 for (const door of doors) {
@@ -71,6 +76,29 @@ for (const door of doors) {
       assert.equal(seen?.['x-forwarded-for'], '203.0.113.9')
       assert.equal(seen?.['x-real-ip'], '203.0.113.9')
       assert.equal(seen?.['x-forwarded-proto'], 'https')
+    })
+
+    // The attack: a route sets or removes X-Internal-User, and a client says X_Internal_User, which an upstream that is CGI
+    // or WSGI reads as the same name. What a policy takes away was taken away under one spelling alone.
+    test('a field that a route sets or removes does not come in under another spelling', async (t) => {
+      const upstream = await startEcho(t)
+      const scene = await openScene(t, upstream.url, {
+        route:
+          'policies: { headers: { request: { set: { X-Internal-User: nobody }, remove: [X-Is-Admin] } } }',
+      })
+      const headers = [
+        ['X_Internal_User', 'root'],
+        ['x-internal_user', 'root'],
+        ['X_Is_Admin', '1'],
+        ['X_Mine', 'passes'],
+      ] as const
+      await knock(t, scene, door, { headers })
+      const fields = upstream.requests[0]?.headers
+      assert.equal(fields?.['x-internal-user'], 'nobody')
+      assert.deepEqual(
+        Object.keys(fields ?? {}).filter((name) => name.includes('_')),
+        ['x_mine'],
+      )
     })
 
     test('an IPv4 client of a dual-stack listener is an IPv4 client', async (t) => {

@@ -119,6 +119,23 @@ test('an expectation that nobody knows is 417 and kills nobody', async (t) => {
   assert.deepEqual(arrivals(upstream), ['GET /next'])
 })
 
+// The attack: a slow request, one with such an expectation, and a third in one packet. The 417 is the connection's last
+// answer and waits behind the first; the third was sent to the upstream all the same, and nobody was told what came of it.
+test('nothing behind a 417 is served, also where that waits behind a slow answer', async (t) => {
+  const upstream = await startUpstream(t, (request, response) => {
+    setTimeout(() => response.end('slow'), request.url === '/slow' ? 300 : 0)
+  })
+  const scene = await openScene(t, upstream.url)
+  const lines = 'Host: localhost\r\nContent-Length: 0\r\n'
+  const reply = await rawRequest(
+    scene.plain,
+    `GET /slow HTTP/1.1\r\n${lines}\r\nGET /a HTTP/1.1\r\n${lines}Expect: x\r\n\r\nPOST /behind HTTP/1.1\r\n${lines}\r\n`,
+    { until: /never/ },
+  )
+  assert.deepEqual([reply.statuses, reply.ended], [[200, 417], true])
+  assert.deepEqual(arrivals(upstream), ['GET /slow'])
+})
+
 describe('over HTTP/2, a request that HTTP/1.1 could read otherwise never arrives', () => {
   for (const [what, fields] of [
     ['two paths', [...getFields('/a'), [':path', '/b']]],

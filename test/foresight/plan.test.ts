@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
@@ -44,6 +46,24 @@ describe('gatehouse plan', () => {
     await scene.said(/is taken up/)
     assert.equal((await request(`${scene.plain}/inside/1`)).status, 403)
     assert.equal((await request(`${scene.secure}/elsewhere`)).status, 200)
+  })
+
+  // The attack: a client asks for /inside?$(…), and whoever tries a change is shown a command to copy that holds it. An
+  // ordinary query did not survive either: behind its `&` another command began.
+  test('the command that asks about a request is one that a shell runs as it stands', async (t) => {
+    const scene = await startScene(t)
+    const target = '/inside?a=1&b=$(touch$IFS$9stolen)'
+    await request(scene.plain, { target })
+    await scene.logged(1)
+    await writeFile(join(scene.folder, 'new.yaml'), scene.withPolicies('{ allow: [10.0.0.0/8] }'))
+    const { stdout } = await runCli(['plan', 'new.yaml'], { cwd: scene.folder })
+    const [, shown = ''] = /^\s+gatehouse (explain .*)$/m.exec(stdout) ?? []
+    const read = execFileSync('sh', ['-c', `printf '%s\\n' ${shown}`], {
+      cwd: scene.folder,
+      encoding: 'utf8',
+    })
+    assert.deepEqual(read.split('\n').slice(0, 4), ['explain', 'GET', `${scene.plain}${target}`, '--from'])
+    assert.ok(!existsSync(join(scene.folder, 'stolen')))
   })
 
   test('nothing changes where only comments do', async (t) => {

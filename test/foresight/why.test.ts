@@ -65,6 +65,19 @@ test('an upgrade that was refused, and bytes that were no request, are remembere
   })
 })
 
+// The attack: a CSI of one byte in Host, which HTTP lets pass, and the terminal of whoever looks hides lines, or worse.
+test('no client steers the terminal of whoever asks', async (t) => {
+  const scene = await startScene(t, strangers)
+  await rawRequest(Number(new URL(scene.plain).port), 'GET / HTTP/1.1\r\nHost: a\u009b2Jb\r\n\r\n')
+  await eventually(async () => {
+    const said = await runCli(['why', '127.0.0.1', '--admin', scene.admin])
+    assert.match(said.stdout, /a\ufffd2Jb/)
+    return true
+  })
+  const curl = await runCli(['why', '127.0.0.1', '--as', 'curl', '--admin', scene.admin])
+  assert.match(curl.stdout, /^curl -i \$'http:\/\/a\\u009b2Jb\/'$/m)
+})
+
 test('gatehouse observed names whom a policy in observe mode would have refused', async (t) => {
   const observed = await startScene(t, '{ deny: { networks: [127.0.0.0/8], mode: observe } }')
   for (let i = 0; i < 3; i++)

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type TestContext, test } from 'node:test'
 import { eventually } from '../harness/eventually.ts'
+import { connectHttp2 } from '../harness/http2.ts'
 import { startProxy } from '../harness/proxy.ts'
 import { type Reply, request } from '../harness/request.ts'
 import { startUpstream, type Upstream } from '../harness/upstream.ts'
@@ -60,6 +61,30 @@ routes: [{ name: app, to: app }]`,
   const forged = await request(proxy.url(), { headers: { cookie: `gatehouse_target=${'A'.repeat(22)}` } })
   assert.equal(forged.status, 200)
   assert.ok(cookieOf(forged))
+})
+
+// Browsers give each cookie a field of its own over HTTP/2, so that one that changes does not spoil the compression of all
+// others. The first alone was read: whoever had another cookie before ours came to another target with every request.
+test('a client comes back also where each of its cookies is a field of its own, as over HTTP/2', async (t) => {
+  const targets = await startNamed(t, 4)
+  const urls = targets.map(({ url }) => `"${url}"`).join(', ')
+  const proxy = await startProxy(
+    t,
+    `listeners: { https: { port: 0, address: 127.0.0.1 } }
+upstreams: { app: { targets: [${urls}], ${sticky} } }
+routes: [{ name: app, listeners: [https], to: app }]`,
+    { env: { STICKY_KEY: key } },
+  )
+  const client = await connectHttp2(t, proxy.port('https'))
+  const first = await client.request('/')
+  const pair = first.headers['set-cookie']
+    ?.find((each) => each.startsWith('gatehouse_target='))
+    ?.split(';')[0]
+  for (let at = 0; at < 8; at++) {
+    const reply = await client.request('/', { headers: { cookie: ['a=b', pair as string, 'c=d'] } })
+    assert.equal(reply.text, first.text)
+    assert.deepEqual(reply.headers['set-cookie'], ['own=1'])
+  }
 })
 
 test('a client whose target has gone gets another, and the cookie of that one; an upgrade alike', async (t) => {

@@ -12,7 +12,11 @@ import { type Scene, startScene } from './scene.ts'
 interface FollowedEvent {
   event: string
   id: number
-  data: { targets?: { id: string }[]; put?: { id: string; draining: boolean }[]; gone?: { id: string }[] }
+  data: {
+    targets?: { id: string; headers: string[] }[]
+    put?: { id: string; draining: boolean; headers: string[] }[]
+    gone?: { id: string }[]
+  }
 }
 
 function follow(t: TestContext, { admin }: Scene): FollowedEvent[] {
@@ -39,6 +43,27 @@ function follow(t: TestContext, { admin }: Scene): FollowedEvent[] {
   onEnd(t, () => void asked.destroy())
   return events
 }
+
+/**
+ * The attack: any program of the machine follows targets, which takes no token, and reads the password of every desktop.
+ * Followers were told what workers are told, and workers need the fields that a target is sent. Now they are told the
+ * names of those fields, as in every other report.
+ */
+test('who follows targets is told no credential of theirs, neither at first nor when they change', async (t) => {
+  const scene = await startScene(t, { workers: 1 })
+  const { url } = await startUpstream(t)
+  const say = (password: string) =>
+    scene.call('PUT', 'desktop/keys/alice/targets/main', { url, headers: { Authorization: password } })
+  await say('Basic Zmlyc3Q6Zmlyc3Q=')
+  const events = follow(t, scene)
+  await eventually(() => events[0]?.data.targets?.some(({ id }) => id === 'main'))
+  await say('Basic c2Vjb25kOnNlY29uZA==')
+  await eventually(() => events.some(({ data }) => data.put?.some(({ id }) => id === 'main')))
+  const told = events.flatMap(({ data }) => [...(data.targets ?? []), ...(data.put ?? [])])
+  for (const { headers } of told.filter(({ id }) => id === 'main'))
+    assert.deepEqual(headers, ['Authorization'])
+  assert.doesNotMatch(JSON.stringify(events), /Basic/)
+})
 
 test('an event stream begins with all targets, and tells of each that comes, drains and goes', async (t) => {
   const scene = await startScene(t, { workers: 1 })

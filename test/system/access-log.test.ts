@@ -202,10 +202,12 @@ for (const keys of ['file: log', 'file: log, format: combined', 'file: log, quer
       'sec-websocket-protocol': `bearer, ${hush}`,
     }
     await request(`${http}/near`, { headers: { ...upgrade, authorization: `Basic ${hush}` } })
+    // A session in the path was hidden in the address, and told in the reason why there is no route for it.
+    await request(`${http}/gone;jsessionid=${hush}`)
     await request(`${http}/room`, { headers: { authorization: basic('ann', hush) } })
     await line('/room')
     const text = await readFile(file, 'utf8')
-    assert.equal(text.trim().split('\n').length, 4)
+    assert.equal(text.trim().split('\n').length, 5)
     assert.doesNotMatch(text, /hush/)
     assert.ok(!text.includes(basic('ann', hush).slice('Basic '.length)))
     if (keys.includes('query')) assert.doesNotMatch(text, /access_token=|password=/)

@@ -70,7 +70,7 @@ function readState(fields: readonly string[]): string {
   const members = fields
     .join(',')
     .split(',')
-    .map((text) => text.replace(/^[ \t]+|[ \t]+$/g, ''))
+    .map((text) => text.trim())
     .filter((text) => text !== '')
   const keys = new Set(members.map((text) => text.slice(0, text.indexOf('='))))
   if (members.length > mostMembers || keys.size < members.length) return ''

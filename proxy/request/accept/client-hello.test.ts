@@ -39,6 +39,15 @@ test('whatever is no hello is left to whoever ends TLS, and no more than its lon
     }
 })
 
+// The attack: 16 kB of hello in records of one byte each, which were put together anew with each of them.
+test('a hello in thousands of records costs no time', () => {
+  const hello = Buffer.alloc(16_000)
+  hello.set([1, 0, 0x3e, 0x7c])
+  const began = performance.now()
+  assert.equal(parseClientHello(inRecordsOf(1, Buffer.concat([Buffer.alloc(5), hello]))).state, 'unreadable')
+  assert.ok(performance.now() - began < 1_000)
+})
+
 /** The first bytes of Node's own client. */
 async function helloOf(t: Teardown, options: ConnectionOptions): Promise<Buffer> {
   const server = createServer()

@@ -16,7 +16,8 @@ export function parseClientHello(bytes: Buffer): ClientHello {
   let needed = handshakeHead
   let have = 0
   for (let at = 0; have < needed; ) {
-    if (bytes.length < at + recordHead) return bytes.length > longest ? unreadable : incomplete
+    if (at > longest) return unreadable
+    if (bytes.length < at + recordHead) return incomplete
     const length = bytes.readUInt16BE(at + 3)
     if (bytes[at] !== handshakeRecord || bytes[at + 1] !== 3 || length === 0) return unreadable
     const fragment = bytes.subarray(at + recordHead, at + recordHead + length)

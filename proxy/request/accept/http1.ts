@@ -92,7 +92,11 @@ export function createHttp1(acceptance: Acceptance, serve: Serve): Http1 {
 
   server.on('request', (request, response) => accept(request, response, false))
   server.on('checkContinue', (request, response) => accept(request, response, true))
-  server.on('checkExpectation', (_request, response) => {
+  server.on('checkExpectation', (request, response) => {
+    const connection = connections.get(request.socket)
+    if (connection === undefined || connection.ending) return
+    // It may wait behind an earlier answer, and what came behind it would be served meanwhile.
+    connection.ending = true
     answerShortly(response, 417, 'That expectation cannot be met.')
   })
   server.on('clientError', (error, socket) => {

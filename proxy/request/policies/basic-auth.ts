@@ -6,15 +6,8 @@ import type { PolicyContext } from './context.ts'
 import { followFile } from './followed-file.ts'
 import { hasControlCharacters, isUserName, parseHtpasswd } from './htpasswd.ts'
 import type { PasswordHash } from './password-hash.ts'
-import {
-  type Deny,
-  deny,
-  type HeaderEntry,
-  type Pass,
-  type Policy,
-  type RequestHeaders,
-  type Verdict,
-} from './policy.ts'
+import { type Deny, deny, type HeaderEntry, type Pass, type Policy, type Verdict } from './policy.ts'
+import { removeFields } from './request-fields.ts'
 import { createVerifiedCache, type VerifiedCache } from './verified-cache.ts'
 import { createWorkQueue } from './work-queue.ts'
 
@@ -38,8 +31,7 @@ export function basicAuth(options: PolicyOptions<'basicAuth'>, context: PolicyCo
       return judge(given, users(), challenge)
     },
   }
-  if (options.mode === 'enforce')
-    policy.editRequest = (_facts, headers) => removeField(headers, 'authorization')
+  if (options.mode === 'enforce') policy.editRequest = (_facts, headers) => removeFields(headers, theirs)
   return policy
 }
 
@@ -141,6 +133,7 @@ function readCredentials(facts: Facts): Credentials | string | undefined {
   return { user, password }
 }
 
+const theirs = new Set(['authorization'])
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 function decodeUtf8(bytes: Buffer): string | undefined {
@@ -149,9 +142,4 @@ function decodeUtf8(bytes: Buffer): string | undefined {
   } catch {
     return undefined
   }
-}
-
-function removeField(headers: RequestHeaders, name: string): void {
-  for (let i = headers.length - 2; i >= 0; i -= 2)
-    if ((headers[i] as string).toLowerCase() === name) headers.splice(i, 2)
 }

@@ -108,7 +108,10 @@ const encoders: Readonly<Record<Coding, (length: number | undefined) => Transfor
 }
 function addToVary(headers: ResponseHeaders): void {
   const old = textOf(headers.vary)
-  const names = old.toLowerCase().split(/\s*,\s*/)
+  const names = old
+    .toLowerCase()
+    .split(',')
+    .map((name) => name.trim())
   if (names.includes('*') || names.includes('accept-encoding')) return
   headers.vary = old === '' ? 'Accept-Encoding' : `${old}, Accept-Encoding`
 }

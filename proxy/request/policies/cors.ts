@@ -103,7 +103,10 @@ function fieldsOfPreflight(options: Options): HeaderEntry[] {
 function addToVary(headers: ResponseHeaders, name: string): void {
   const old = headers.vary
   const text = Array.isArray(old) ? old.join(', ') : old
-  const names = text?.toLowerCase().split(/\s*,\s*/) ?? []
+  const names = (text ?? '')
+    .toLowerCase()
+    .split(',')
+    .map((part) => part.trim())
   if (names.includes('*') || names.includes(name.toLowerCase())) return
   headers.vary = text ? `${text}, ${name}` : name
 }

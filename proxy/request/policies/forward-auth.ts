@@ -3,14 +3,8 @@ import https from 'node:https'
 import type { PolicyOptions } from '../../config/policy-schemas.ts'
 import { lookupAddresses } from '../../upstreams/find-addresses.ts'
 import type { Facts } from '../facts.ts'
-import {
-  type Answer,
-  deny,
-  type HeaderEntry,
-  type Policy,
-  type RequestHeaders,
-  type Verdict,
-} from './policy.ts'
+import { type Answer, deny, type HeaderEntry, type Policy, type Verdict } from './policy.ts'
+import { asCgiReadsIt, removeFields } from './request-fields.ts'
 
 type Options = PolicyOptions<'forwardAuth'>
 
@@ -53,7 +47,7 @@ export function forwardAuth(options: Options): Policy {
       // An observed route is never answered in another's place.
       return options.mode === 'observe' ? deny('forward_auth_denied', reason) : answerOf(reply, reason)
     },
-    editRequest: (_facts, headers) => removeSpellings(headers, spellings),
+    editRequest: (_facts, headers) => removeFields(headers, spellings),
   }
 }
 
@@ -106,22 +100,6 @@ function answerOf(reply: Reply, reason: string): Answer {
 }
 
 // --- fields ---
-
-/** CGI and WSGI read `Remote_User` and `Remote-User` as one name. */
-function asCgiReadsIt(name: string): string {
-  return name.toLowerCase().replaceAll('_', '-')
-}
-
-function removeSpellings(headers: RequestHeaders, spellings: ReadonlySet<string>): void {
-  if (spellings.size === 0) return
-  let kept = 0
-  for (let i = 0; i < headers.length; i += 2) {
-    if (spellings.has(asCgiReadsIt(headers[i] as string))) continue
-    headers[kept++] = headers[i] as string
-    headers[kept++] = headers[i + 1] as string
-  }
-  headers.length = kept
-}
 
 const framing = new Set(
   'host connection content-length transfer-encoding te trailer upgrade expect keep-alive proxy-connection proxy-authorization http2-settings'.split(

@@ -1,6 +1,7 @@
 import { validateHeaderValue } from 'node:http'
 import type { PolicyOptions } from '../../config/policy-schemas.ts'
 import type { HeaderEntry, Policy, RequestHeaders, ResponseHeaders } from './policy.ts'
+import { asCgiReadsIt, removeFields } from './request-fields.ts'
 
 type Edit = PolicyOptions<'headers'>['request']
 
@@ -18,7 +19,10 @@ export function headers(options: PolicyOptions<'headers'>): Policy {
   return policy
 }
 
-/** Names in lower case. `gone` holds those that are set, too: setting is removing and adding one. */
+/**
+ * Names in lower case. `gone` holds those that are set, too: setting is removing and adding one. Of requests it holds
+ * them as CGI reads them: what a client may not say, it may not say under another spelling either.
+ */
 interface CompiledEdit {
   readonly gone: ReadonlySet<string>
   readonly set: readonly HeaderEntry[]
@@ -26,13 +30,7 @@ interface CompiledEdit {
 }
 
 function editPairs(fields: RequestHeaders, edit: CompiledEdit): void {
-  let kept = 0
-  for (let i = 0; i < fields.length; i += 2) {
-    if (edit.gone.has((fields[i] as string).toLowerCase())) continue
-    fields[kept++] = fields[i] as string
-    fields[kept++] = fields[i + 1] as string
-  }
-  fields.length = kept
+  removeFields(fields, edit.gone)
   for (const [name, value] of edit.set) fields.push(name, value)
   for (const [name, value] of edit.add) fields.push(name, value)
 }
@@ -52,7 +50,8 @@ function compileEdit(side: 'request' | 'response', edit: Edit): CompiledEdit | u
   const add = entriesOf(side, edit.add)
   const remove = edit.remove.map((name) => checkName(side, name))
   if (set.length + add.length + remove.length === 0) return undefined
-  return { gone: new Set([...remove, ...set.map(([name]) => name)]), set, add }
+  const gone = [...remove, ...set.map(([name]) => name)]
+  return { gone: new Set(side === 'request' ? gone.map(asCgiReadsIt) : gone), set, add }
 }
 
 function entriesOf(side: 'request' | 'response', fields: Record<string, string>): HeaderEntry[] {

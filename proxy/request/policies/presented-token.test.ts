@@ -12,6 +12,10 @@ const found: readonly [what: string, headers: string[], tokens: string[]][] = [
   ['the Authorization field', ['Authorization', `Bearer ${a}`], [a]],
   ['the scheme in any case', ['authorization', `bEARER  ${a} `], [a]],
   ['another scheme', ['Authorization', 'Basic YTpi'], []],
+  ['another scheme that begins like it', ['Authorization', `Bearers ${a}`], []],
+  // The attack: a token of one's own in the cookie, and somebody else's, expired or made up, in a field that was taken for
+  // one of another scheme, while the upstream splits it at any white space.
+  ['the Authorization field with a tab', ['Authorization', `Bearer\t${b}`, 'Cookie', `session=${a}`], [b, a]],
   ['the cookie', ['Cookie', `x=1; session=${a}; y=2`], [a]],
   ['the cookie in quotes', ['Cookie', `session="${a}"`], [a]],
   [
@@ -50,6 +54,7 @@ const problems: readonly [what: string, headers: string[], problem: RegExp][] = 
   ],
   ['an empty cookie beside a full one', ['Cookie', `session=; session=${a}`], /two different/],
   ['no token behind Bearer', ['Authorization', 'Bearer'], /^not of the form of a token$/],
+  ['a token that nothing divides from Bearer', ['Authorization', `Bearer="${a}"`], /not of the form/],
   ['two tokens behind Bearer', ['Authorization', `Bearer ${a} ${b}`], /not of the form/],
   ['a token with an empty signature', ['Authorization', 'Bearer aaa.bbb.'], /not of the form/],
   ['an encrypted token', ['Authorization', 'Bearer a.b.c.d.e'], /not of the form/],

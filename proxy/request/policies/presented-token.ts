@@ -64,8 +64,9 @@ type Found = string | { problem: string } | undefined
 function fromAuthorization(facts: Facts): Found {
   const fields = facts.headers.all('authorization')
   if (fields.length > 1) return { problem: 'more than one Authorization' }
-  const bearer = /^bearer(?: +(.*))?$/i.exec(fields[0] ?? '')
-  return bearer === null ? undefined : (bearer[1] ?? '').trimEnd()
+  // A scheme ends where no token can go on (RFC 9110 §5.6.2). Many an upstream takes a tab for the blank behind it.
+  const bearer = /^bearer(?![\w!#$%&'*+.^`|~-])(.*)$/is.exec(fields[0] ?? '')
+  return bearer?.[1]?.trim()
 }
 
 function fromCookie(facts: Facts, name: string): Found {

@@ -9,11 +9,16 @@ export interface Failure {
   readonly detail: string
 }
 
-/** Reads an error of the upstream's socket, TLS or parser. */
-export function readFailure(error: unknown): Failure {
+/**
+ * Reads an error of the upstream's socket, TLS or parser. `stood`: there was a connection. A machine that vanishes then is
+ * told of by the codes of one that cannot be reached (tcp(7), after the last retransmission), and may have had all of it.
+ */
+export function readFailure(error: unknown, stood: boolean): Failure {
   const { code = '', message = String(error) } = error as { code?: string; message?: string }
   const detail = code === '' ? message : `${code}: ${message}`
   if (code === 'UPSTREAM_CONNECT_TIMEOUT') return { code: 'upstream_timeout', nothingSent: true, detail }
+  if (stood && code !== 'UPSTREAM_UNWRITABLE' && code !== 'UPSTREAM_NO_RESPONSE')
+    return { code: 'upstream_broken', nothingSent: false, detail }
   if (unreachable.has(code)) return { code: 'upstream_refused', nothingSent: true, detail }
   if (code.startsWith('CERT_') || code.startsWith('ERR_TLS_') || certificateFaults.has(code))
     return { code: 'upstream_tls', nothingSent: true, detail }

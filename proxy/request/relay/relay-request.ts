@@ -186,7 +186,8 @@ export class ResponseRelay implements ResponseHandler {
     const { exchange } = this.#relay
     this.#outcome.ended()
     if (error instanceof GatehouseError) return refuse(exchange, error.code, { reason: error.message })
-    if (!exchange.response.headersSent) return this.#outcome.failed(readFailure(error))
+    const stood = this.#flow !== undefined
+    if (!exchange.response.headersSent) return this.#outcome.failed(readFailure(error, stood))
     // Cut short upstream is cut short here: ending it properly would make half a body look whole.
     exchange.detail = `cut short: ${error.message}`
     cutShort(exchange)

@@ -61,7 +61,7 @@ function attempt(relay: Relay): void {
 
 /** The cookie for a client that has none, or one of a target that could not be had. */
 function stick({ exchange, facts }: Relay, sticky: Sticky, target: Target): string | undefined {
-  if (sticky.targetOf(facts.headers.get('cookie')) === target) return undefined
+  if (sticky.targetOf(facts.headers.all('cookie')) === target) return undefined
   return sticky.cookieFor(target, exchange.secure)
 }
 

@@ -6,7 +6,7 @@ import type { Exchange } from '../exchange.ts'
 import type { Facts } from '../facts.ts'
 import type { Route } from '../match/route.ts'
 import type { HeaderEntry } from '../policies/policy.ts'
-import { requestHeadersFor } from './request-headers.ts'
+import { requestHeadersFor, setTargetHeaders } from './request-headers.ts'
 
 const route = {
   requestEditors: [],
@@ -112,6 +112,26 @@ test('an IPv6 client is quoted in Forwarded (RFC 7239 §6)', () => {
 
 test('a user name cannot end the field', () => {
   assert.deepEqual(sent([], { user: 'a\r\nX: ü' }).all('x-forwarded-user'), ['a%0D%0AX:%20%C3%BC'])
+})
+
+// The attack: what CGI and WSGI read as the name of a field that a policy or a target sets, in another spelling.
+describe('no twin of a client stands beside a field of ours', () => {
+  test('that a policy sets', () => {
+    const verdicts: HeaderEntry[] = [['X-Plan', 'free']]
+    const { list } = sent(['X_Plan', 'paid', 'x-plan', 'paid', 'X_Other', 'b'], { verdicts })
+    assert.deepEqual(
+      list.filter((text) => /plan|other/i.test(text)),
+      ['X_Other', 'X-Plan'],
+    )
+  })
+  test('that a target asks for', () => {
+    const { list } = sent(['X_Desk_Key', 'guess', 'x-desk-key', 'guess'])
+    setTargetHeaders(list, { 'X-Desk-Key': 'right' })
+    assert.deepEqual(
+      list.filter((text) => /desk|guess|right/i.test(text)),
+      ['X-Desk-Key', 'right'],
+    )
+  })
 })
 
 test('whatever a client sends, the upstream learns one client, and it is the real one', () => {

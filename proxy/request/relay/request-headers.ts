@@ -3,6 +3,7 @@ import type { Exchange } from '../exchange.ts'
 import type { Facts } from '../facts.ts'
 import type { Route } from '../match/route.ts'
 import type { RequestHeaders } from '../policies/policy.ts'
+import { asCgiReadsIt, removeFields } from '../policies/request-fields.ts'
 
 /**
  * The fields that an upstream receives: what the client sent, less what ends at this hop, less everything
@@ -22,6 +23,7 @@ export function requestHeadersFor(
   const raw = facts.headers.raw
   const named = namedInConnection(facts.headers.all('connection'))
   const verdicts = exchange.upstreamHeaders
+  const replaced = verdicts.length === 0 ? none : new Set(verdicts.map(([set]) => asCgiReadsIt(set)))
   const { trace } = exchange
   let cookies: string | undefined
   for (let i = 0; i < raw.length; i += 2) {
@@ -29,7 +31,7 @@ export function requestHeadersFor(
     const key = name.toLowerCase()
     if (isOurs(key) || isHopByHop(key) || named.has(key)) continue
     if (trace !== undefined && (key === 'traceparent' || key === 'tracestate')) continue
-    if (verdicts.length > 0 && verdicts.some(([set]) => set.toLowerCase() === key)) continue
+    if (replaced.size > 0 && replaced.has(asCgiReadsIt(key))) continue
     const value = raw[i + 1] as string
     // HTTP/2 may split cookies into many fields; HTTP/1.1 knows one (RFC 9113 §8.2.3).
     if (key === 'cookie') cookies = cookies === undefined ? value : `${cookies}; ${value}`
@@ -51,24 +53,36 @@ export function requestHeadersFor(
  * it pass, must not stand beside a credential of ours.
  */
 export function setTargetHeaders(headers: RequestHeaders, wanted: Readonly<Record<string, string>>): void {
-  for (const name in wanted) {
-    const key = name.toLowerCase()
-    for (let i = headers.length - 2; i >= 0; i -= 2)
-      if ((headers[i] as string).toLowerCase() === key) headers.splice(i, 2)
-    headers.push(name, wanted[name] as string)
-  }
+  const names = Object.keys(wanted)
+  if (names.length === 0) return
+  removeFields(headers, new Set(names.map(asCgiReadsIt)))
+  for (const name of names) headers.push(name, wanted[name] as string)
 }
 
-/** Fields that are never passed on as the client sent them. Underscored twins too: CGI reads both as one. */
+const none: ReadonlySet<string> = new Set()
+
+/** Fields that are never passed on as the client sent them. Underscored twins neither: CGI reads both as one. */
 function isOurs(key: string): boolean {
   if (ours.has(key) || key.charCodeAt(0) === 0x3a) return true
   return (key.startsWith('x-forwarded') || key.includes('_')) && isOursUnderAnotherName(key)
 }
 
-const ours = new Set(['host', 'content-length', 'expect', 'forwarded', 'x-real-ip', 'x-request-id'])
+const ours = new Set([
+  'host',
+  'content-length',
+  'expect',
+  'forwarded',
+  'x-real-ip',
+  'x-request-id',
+  // Some upstreams serve this path, and not the one that was decided about (IIS, frameworks of PHP).
+  'x-original-url',
+  'x-rewrite-url',
+  // CGI makes HTTP_PROXY of it, by which programs choose whom they ask ("httpoxy", CVE-2016-5385).
+  'proxy',
+])
 
 function isOursUnderAnotherName(key: string): boolean {
-  const dashed = key.replaceAll('_', '-')
+  const dashed = asCgiReadsIt(key)
   return dashed.startsWith('x-forwarded-') || ours.has(dashed)
 }
 

@@ -1,3 +1,4 @@
+import { redactUrl } from '../../observability/redaction.ts'
 import type { Exchange } from '../exchange.ts'
 import type { Facts } from '../facts.ts'
 import type { HeaderEntry } from '../policies/policy.ts'
@@ -36,7 +37,7 @@ export async function serveFile(
   if (answer === 'file_not_found' && others.length > 0) return serveFile(exchange, others, facts)
   if (typeof answer === 'string') {
     const responseHeaders = answer === 'method_not_allowed' ? methodsOfFiles : undefined
-    return refuse(exchange, answer, { reason: `${facts.path} in ${folder.root}`, responseHeaders })
+    return refuse(exchange, answer, { reason: `${redactUrl(facts.path)} in ${folder.root}`, responseHeaders })
   }
   const head = { status: answer.status, headers: { ...answer.headers } }
   if (answer.stream === undefined) return respond(exchange, head)

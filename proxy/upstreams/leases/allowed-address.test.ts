@@ -1,12 +1,21 @@
 import assert from 'node:assert/strict'
+import { renameSync, symlinkSync, unlinkSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import http from 'node:http'
+import net from 'node:net'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { suite, test } from 'node:test'
 import { eventually } from '../../../test/harness/eventually.ts'
+import { onEnd, type Teardown } from '../../../test/harness/teardown.ts'
+import { tempFolder } from '../../../test/harness/temp-folder.ts'
 import { startUpstream } from '../../../test/harness/upstream.ts'
 import { parseNetwork } from '../../address.ts'
 import { schema } from '../../config/schema.ts'
 import { openPool, parseTarget } from '../connection-pool.ts'
 import type { ResponseHandler } from '../http1/connection.ts'
 import { type AllowedAddresses, guardConnections, judgeAddress } from './allowed-address.ts'
+import { createProbe } from './probe.ts'
 
 const allow = (networks: string[], ports: number[] = []): AllowedAddresses => ({
   networks: networks.map(parseNetwork),
@@ -84,5 +93,68 @@ suite('it is judged again at every connect', () => {
     assert.equal(upstream.requests.length, 0)
     assert.equal(await ask(t, upstream.url, allow(loopback)), '200')
     await eventually(() => upstream.requests.length === 1)
+  })
+})
+
+/**
+ * The attack: a service that may announce sockets of its own folder puts a link in the place of its socket, to the one of
+ * Docker or of the admin listener, and back, as fast as it can. The look at the path and the connection to it were two
+ * steps, and every sixth request went to where the link led in between. Now what was looked at is held, and connected to.
+ */
+suite('a socket is the one that was judged', { skip: process.platform !== 'linux' }, () => {
+  async function openScene(t: Teardown) {
+    const folder = await tempFolder(t)
+    await mkdir(join(folder, 'in'))
+    const [inside, outside] = [join(folder, 'in', 's'), join(folder, 'outside')]
+    for (const path of [inside, outside]) {
+      const server = http.createServer((_, response) => response.end(path)).listen(path)
+      onEnd(t, () => void server.close())
+      await eventually(() => server.listening)
+    }
+    const address = parseTarget(`unix:${inside}`)
+    const allowed: AllowedAddresses = { ...allow([]), sockets: [join(folder, 'in')] }
+    return { inside, outside, address, allowed, guard: guardConnections(address, allowed) }
+  }
+
+  test('also where its path is turned into a link between the look and the connection', async (t) => {
+    const { inside, outside, guard } = await openScene(t)
+    const admitted = guard.admit((path = '') => {
+      renameSync(inside, `${inside}-moved`)
+      symlinkSync(outside, inside)
+      return net.connect(path)
+    })
+    assert.ok('made' in admitted)
+    admitted.made.end('GET / HTTP/1.0\r\n\r\n')
+    assert.ok((await text(admitted.made)).endsWith(inside))
+    // Whoever looks now sees the link.
+    assert.match(JSON.stringify(guard.admit(() => 'connected')), /lies outside the folders/)
+  })
+
+  test('which is asked whether it is well, and spoken of by its path', async (t) => {
+    const { inside, address, allowed } = await openScene(t)
+    const { photos: config } = schema.parse({
+      listeners: { http: { port: 0 } },
+      upstreams: { photos: { leased: true, health: { path: '/' } } },
+      routes: [],
+    }).upstreams
+    assert.ok(config)
+    const guard = () => guardConnections(address, allowed)
+    for (const health of [config.health, undefined]) {
+      const probe = createProbe({ config: { ...config, health }, folder: '/', guard })
+      assert.equal(await probe(address), undefined)
+    }
+    // A socket whose server has gone without a word.
+    const stale = `${inside}-stale`
+    const server = net.createServer().listen(stale)
+    await eventually(() => server.listening)
+    renameSync(stale, inside)
+    await new Promise((closed) => server.close(closed))
+    const fault = await createProbe({ config, folder: '/', guard })(address)
+    assert.match(fault ?? '', new RegExp(`ECONNREFUSED ${inside}$`))
+    unlinkSync(inside)
+    assert.match(
+      (await createProbe({ config, folder: '/', guard })(address)) ?? '',
+      new RegExp(`there is no socket ${inside}`),
+    )
   })
 })

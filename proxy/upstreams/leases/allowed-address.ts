@@ -2,8 +2,9 @@ import { realpathSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import { sep } from 'node:path'
 import { type ClientAddress, inNetworks, type Network, parseAddress, parseNetwork } from '../../address.ts'
-import { type ConnectGuard, notAllowed, type TargetAddress } from '../connection-pool.ts'
+import { type Admitted, type ConnectGuard, notAllowed, type TargetAddress } from '../connection-pool.ts'
 import { findAddresses } from '../find-addresses.ts'
+import { holdSocket } from './held-socket.ts'
 
 /** Where the targets of an upstream's leases may lie. */
 export interface AllowedAddresses {
@@ -25,11 +26,12 @@ export interface OwnAddresses {
  * machine), never the metadata services of clouds.
  *
  * A name is judged by the addresses that the connection is made to. Judged once, at registration, it could be
- * pointed elsewhere a moment later (DNS rebinding).
+ * pointed elsewhere a moment later (DNS rebinding). So could the path of a socket, by a link: the socket that was judged is
+ * held, and is what the connection is made to.
  */
 export function guardConnections(address: TargetAddress, allowed: AllowedAddresses): ConnectGuard {
   return {
-    findFault: () => findFault(address, allowed),
+    admit: (connect) => admit(address, allowed, connect),
     lookup(hostname, options, callback) {
       findAddresses(hostname, (error, found) => {
         if (error) return callback(error, '', 0)
@@ -49,7 +51,8 @@ export async function judgeAddress(
   address: TargetAddress,
   allowed: AllowedAddresses,
 ): Promise<string | undefined> {
-  const fault = findFault(address, allowed)
+  const admitted = admit(address, allowed, () => undefined)
+  const fault = 'fault' in admitted ? admitted.fault : undefined
   if (fault !== undefined || address.socketPath !== undefined || parseAddress(address.host)) return fault
   return new Promise((resolve) => {
     findAddresses(address.host, (error, found) => {
@@ -73,9 +76,14 @@ const never = [
 ].map(parseNetwork)
 const loopback = ['127.0.0.0/8', '::1'].map(parseNetwork)
 
-function findFault({ host, port, socketPath }: TargetAddress, allowed: AllowedAddresses): string | undefined {
-  if (socketPath !== undefined) return findFaultOfSocket(socketPath, allowed)
-  return parseAddress(host) === undefined ? undefined : findFaultOfIp(host, port, allowed)
+function admit<Made>(
+  { host, port, socketPath }: TargetAddress,
+  allowed: AllowedAddresses,
+  connect: (socketPath?: string) => Made,
+): Admitted<Made> {
+  if (socketPath !== undefined) return admitSocket(socketPath, allowed, connect)
+  const fault = parseAddress(host) === undefined ? undefined : findFaultOfIp(host, port, allowed)
+  return fault === undefined ? { made: connect() } : { fault }
 }
 
 function findFaultOfIp(text: string, port: number, { networks, own }: AllowedAddresses): string | undefined {
@@ -93,10 +101,27 @@ function isOfThisMachine(address: ClientAddress): boolean {
   return own.some((each) => parseAddress(each.address)?.text === address.text)
 }
 
-/** Symbolic links are followed first, so that none leads out of the folders. */
-function findFaultOfSocket(path: string, { sockets, own }: AllowedAddresses): string | undefined {
-  const real = realPathOf(path)
-  if (real === undefined) return `there is no socket ${path}`
+function admitSocket<Made>(
+  path: string,
+  allowed: AllowedAddresses,
+  connect: (socketPath: string) => Made,
+): Admitted<Made> {
+  const socket = holdSocket(path)
+  if (socket === undefined) return { fault: `there is no socket ${path}` }
+  try {
+    const fault = findFaultOfSocket(path, socket.real, allowed)
+    return fault === undefined ? { made: connect(socket.path) } : { fault }
+  } finally {
+    socket.release()
+  }
+}
+
+/** `real`: where symbolic links lead, so that none leads out of the folders. */
+function findFaultOfSocket(
+  path: string,
+  real: string,
+  { sockets, own }: AllowedAddresses,
+): string | undefined {
   if ([...own().sockets].some((each) => (realPathOf(each) ?? each) === real))
     return `${path} is the proxy's own`
   const inside = sockets.some((folder) => real.startsWith(`${realPathOf(folder) ?? folder}${sep}`))

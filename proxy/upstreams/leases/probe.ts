@@ -6,6 +6,7 @@ import { resolve } from 'node:path'
 import type { HealthConfig, UpstreamConfig } from '../../config/upstream-schema.ts'
 import type { ConnectGuard, TargetAddress } from '../connection-pool.ts'
 import { lookupAddresses } from '../find-addresses.ts'
+import { withPath } from './held-socket.ts'
 
 /** Asks a target once whether it is well. Answers undefined, or a sentence about what is wrong. Never rejects. */
 export type Probe = (address: TargetAddress) => Promise<string | undefined>
@@ -23,12 +24,17 @@ export function createProbe({ config, folder, guard }: ProbeSettings): Probe {
   const { health } = config
   return async (address) => {
     const guarded = guard?.(address)
-    const fault = guarded?.findFault()
-    if (fault !== undefined) return fault
-    const place = { ...placeOf(address), lookup: guarded?.lookup ?? lookupAddresses }
-    return health === undefined
-      ? connects(place, Math.min(config.connectTimeout, 2_000))
-      : answers({ ...place, ...tlsOf(config, address, folder) }, address, health)
+    const ask = (socketPath = address.socketPath): Promise<string | undefined> => {
+      const place = { ...placeOf({ ...address, socketPath }), lookup: guarded?.lookup ?? lookupAddresses }
+      return health === undefined
+        ? connects(place, Math.min(config.connectTimeout, 2_000))
+        : answers({ ...place, ...tlsOf(config, address, folder) }, address, health)
+    }
+    if (guarded === undefined) return ask()
+    const admitted = guarded.admit(ask)
+    if ('fault' in admitted) return admitted.fault
+    const fault = await admitted.made
+    return fault && withPath(fault, address.socketPath)
   }
 }
 
