@@ -165,6 +165,9 @@ test('names all wrong settings at once and ends with code 2', async (t) => {
     MAX_CHUNK: '0',
     QUALITY_ENGINE: 'magic',
     TRITON_URL: 'file:///x',
+    DATABASE_URL: 'mysql://x',
+    PORT: '70000',
+    GATEHOUSE_ADMIN: 'nowhere',
   }
   await assert.rejects(startCamera(t, { env }), (error: Error) => {
     assert.match(error.message, /ended with 2/)
