@@ -83,13 +83,19 @@ await start(log, async () => {
   })
   const cookie = sessionCookie({
     name: 'hikvision',
-    key: derivedKey(settings.SECRET_KEY, 'sessions'),
+    // Another password ends all sessions that were begun with the one before.
+    key: derivedKey(settings.SECRET_KEY, 'sessions', settings.ADMIN_PASSWORD),
     life: settings.SESSION_HOURS * 3600,
   })
   const listener = createListener({
     ...{ spool, database, cookie, log },
     receive: receiver({ spool, senders, mostBody: settings.MAX_BODY, log }),
-    session: await sessionRoutes({ user: settings.ADMIN_USER, password: settings.ADMIN_PASSWORD, cookie }),
+    session: await sessionRoutes({
+      user: settings.ADMIN_USER,
+      password: settings.ADMIN_PASSWORD,
+      cookie,
+      log,
+    }),
     routes: [
       eventRoutes({ database, live, folder }),
       deviceRoutes({ devices, ways, agents, switchboard: board, running }),
@@ -132,8 +138,8 @@ function complain(error: unknown): void {
 }
 
 /** One secret in the settings, another key for each use of it. */
-function derivedKey(secret: string, use: string): Buffer {
-  return Buffer.from(hkdfSync('sha256', secret, '', `gatehouse hikvision ${use}`, 32))
+function derivedKey(secret: string, use: string, salt = ''): Buffer {
+  return Buffer.from(hkdfSync('sha256', secret, salt, `gatehouse hikvision ${use}`, 32))
 }
 
 /** `make build` puts pages into dist/, where the compiled service lies as well. */
