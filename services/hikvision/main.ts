@@ -45,7 +45,12 @@ await start(log, async () => {
     migrations: new URL('migrations/', import.meta.url),
     log,
   })
-  const spool = await openSpool({ folder: join(folder, 'spool'), limit: settings.SPOOL_LIMIT, log })
+  const spool = await openSpool({
+    folder: join(folder, 'spool'),
+    limit: settings.SPOOL_LIMIT,
+    reserve: settings.DISK_RESERVE,
+    log,
+  })
   const senders = sendersBy(senderRules(settings))
   const live = liveEvents()
   const files = logFiles({ folder: join(folder, 'logs'), database, keepDays: settings.LOG_KEEP_DAYS, log })

@@ -21,6 +21,7 @@ export const hikvisionSettings = z
 
     MAX_BODY: positive.default(20 * MiB),
     SPOOL_LIMIT: positive.default(1024 * MiB),
+    DISK_RESERVE: wholeNumber.default(512 * MiB),
     KEEP_DAYS: wholeNumber.default(0),
     LOG_KEEP_DAYS: positive.default(90),
     DEVICE_ZONE: z

@@ -11,7 +11,7 @@ test('an idle connection is the proxy’s to end', async (t) => {
   const service = await serve({ server, upstream: 'test', env: {} })
   t.after(() => service.stop())
   const { headers } = await request(service.url, { headers: { connection: 'keep-alive' } })
-  const seconds = Number(/timeout=(\d+)/.exec(headers['keep-alive'] ?? '')?.[1])
+  const seconds = Number(/timeout=(\d+)/.exec(String(headers['keep-alive']))?.[1])
   // That of the proxy, unless the service says less (proxy/upstreams/connection-pool.ts).
   assert.ok(seconds >= 2 * 4, `${headers['keep-alive']}`)
 })
