@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { wholeNumber } from '../shared/environment.ts'
+import { positive, postgresAddress, wholeNumber } from '../shared/environment.ts'
+import { placeSettings } from '../shared/serve.ts'
 
 const MiB = 1024 ** 2
 
@@ -9,25 +10,26 @@ export const smallestChunk = 16 * 1024
 /** `file_extension` of an upload, and what it is served as. */
 export const mediaTypes = { webm: 'video/webm', mp4: 'video/mp4' } as const
 
-/** The settings of this service, beside those that say where it listens (`services/shared/serve.ts`). README.md lists them. */
+/** The settings of this service. README.md lists them. */
 export const cameraSettings = z
   .object({
+    ...placeSettings.shape,
     DATA_DIR: z.string().default('data/camera'),
-    DATABASE_URL: z.string().optional(),
+    DATABASE_URL: postgresAddress.optional(),
     PUBLIC_URL: z
       .url({ protocol: /^https$/, error: 'is not an https address, such as https://camera.example.com' })
       .optional(),
 
-    SESSION_HOURS: positive(7 * 24),
-    KEEP_DAYS: positive(30),
-    UNFINISHED_HOURS: positive(48),
-    MAX_CHUNK: positive(8 * MiB).refine((size) => size >= smallestChunk, `is below ${smallestChunk}`),
-    MAX_RECORDING: positive(1024 * MiB),
-    MAX_RECORDINGS: positive(1_000),
-    SESSION_QUOTA: positive(4096 * MiB),
-    TOTAL_QUOTA: positive(50 * 1024 * MiB),
+    SESSION_HOURS: positive.default(7 * 24),
+    KEEP_DAYS: positive.default(30),
+    UNFINISHED_HOURS: positive.default(48),
+    MAX_CHUNK: positive.default(8 * MiB).refine((size) => size >= smallestChunk, `is below ${smallestChunk}`),
+    MAX_RECORDING: positive.default(1024 * MiB),
+    MAX_RECORDINGS: positive.default(1_000),
+    SESSION_QUOTA: positive.default(4096 * MiB),
+    TOTAL_QUOTA: positive.default(50 * 1024 * MiB),
     DISK_RESERVE: wholeNumber.default(512 * MiB),
-    MAX_UPLOADS: positive(64),
+    MAX_UPLOADS: positive.default(64),
 
     QUALITY_ENGINE: z.enum(['local', 'triton'], 'is neither local nor triton').optional(),
     QUALITY_GOOD: share(0.7),
@@ -40,8 +42,8 @@ export const cameraSettings = z
       .regex(/^[\w.-]+$/, 'is not the name of a model')
       .default('efficient_fiqa'),
     TRITON_TENSORS: z.enum(['binary', 'json'], 'is neither binary nor json').default('binary'),
-    TRITON_TIMEOUT: positive(3_000),
-    TRITON_BATCH: positive(8),
+    TRITON_TIMEOUT: positive.default(3_000),
+    TRITON_BATCH: positive.default(8),
   })
   .refine((settings) => settings.QUALITY_ENGINE !== 'triton' || settings.TRITON_URL !== undefined, {
     path: ['TRITON_URL'],
@@ -55,10 +57,6 @@ export const cameraSettings = z
 export type CameraSettings = z.infer<typeof cameraSettings>
 
 // --- internal ---
-
-function positive(otherwise: number) {
-  return wholeNumber.refine((number) => number > 0, 'is not above 0').default(otherwise)
-}
 
 function share(otherwise: number) {
   return z

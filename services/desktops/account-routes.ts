@@ -1,6 +1,7 @@
 import { Router } from 'express'
 import { z } from 'zod'
 import { Problem } from '../shared/problem.ts'
+import { limitWrongSignIns } from '../shared/wrong-sign-ins.ts'
 import type { Parts } from './parts.ts'
 import { bodyOf, sessionOf } from './read-request.ts'
 
@@ -11,7 +12,7 @@ export function accountRoutes(parts: Parts): Router {
   const { users, sessions, desktops, audit } = parts
   const router = Router()
 
-  router.post('/session', async (request, response) => {
+  router.post('/session', limitWrongSignIns(), async (request, response) => {
     const { username, password } = bodyOf(request, credentials)
     const name = username.trim().toLowerCase()
     const user = await users.signIn(name, password)

@@ -22,8 +22,12 @@ export function adminRoutes(parts: Parts): Router {
 
   router.get('/desktops', async (request, response) => {
     await adminOf(request)
-    const all = await desktops.all()
-    const usage = await Promise.all(all.map((each) => usageOf(each.host, each.containerId)))
+    const [all, troubles] = await Promise.all([desktops.all(), hosts.troubles()])
+    // One that hangs would hold up the page for a minute with each question.
+    const away = new Set(troubles.map(({ host }) => host))
+    const usage = await Promise.all(
+      all.map(({ host, containerId }) => (away.has(host ?? '') ? undefined : usageOf(host, containerId))),
+    )
     response.json({
       desktops: all.map((each, index) => ({
         ...show(parts, each),
@@ -34,7 +38,7 @@ export function adminRoutes(parts: Parts): Router {
         activeAt: each.activeAt,
         usage: usage[index],
       })),
-      troubles: (await hosts.troubles()).map(({ host, where, trouble }) => ({
+      troubles: troubles.map(({ host, where, trouble }) => ({
         host,
         where,
         reason: trouble.sentence,

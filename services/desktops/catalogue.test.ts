@@ -32,6 +32,12 @@ const refused: [what: string, yaml: string, ...words: RegExp[]][] = [
   ['no desktops', 'desktops: []', /names no desktop/],
   ['the same type twice', `desktops: [{ ${kind} }, { ${kind} }]`, /one type twice/],
   [
+    // The files of a desktop that was deleted were found by whoever got its address next.
+    'types of which one ends in another',
+    `desktops: [{ ${kind} }, { ${kind.replace('a', 'my-a')} }]`,
+    /one address/,
+  ],
+  [
     'several mistakes, all of them at once',
     'desktops: [{ type: "A B", title: A, image: x, port: 0, memory: 2 GB }]',
     /desktops\.0\.type is not a name/,

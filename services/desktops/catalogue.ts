@@ -72,7 +72,11 @@ const catalogue = z.strictObject({
   desktops: z
     .array(kind)
     .min(1, 'names no desktop')
-    .refine((all) => new Set(all.map(({ type }) => type)).size === all.length, 'has one type twice'),
+    .refine((all) => new Set(all.map(({ type }) => type)).size === all.length, 'has one type twice')
+    .refine(
+      (all) => !all.some(({ type }) => all.some((other) => type.endsWith(`-${other.type}`))),
+      'has a type that ends in another, as my-ubuntu in ubuntu: alice’s my-ubuntu and alice-my’s ubuntu would have one address, and one’s files',
+    ),
 })
 
 /** Sizes in bytes. */

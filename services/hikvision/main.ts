@@ -45,7 +45,12 @@ await start(log, async () => {
     migrations: new URL('migrations/', import.meta.url),
     log,
   })
-  const spool = await openSpool({ folder: join(folder, 'spool'), limit: settings.SPOOL_LIMIT, log })
+  const spool = await openSpool({
+    folder: join(folder, 'spool'),
+    limit: settings.SPOOL_LIMIT,
+    reserve: settings.DISK_RESERVE,
+    log,
+  })
   const senders = sendersBy(senderRules(settings))
   const live = liveEvents()
   const files = logFiles({ folder: join(folder, 'logs'), database, keepDays: settings.LOG_KEEP_DAYS, log })
@@ -83,13 +88,19 @@ await start(log, async () => {
   })
   const cookie = sessionCookie({
     name: 'hikvision',
-    key: derivedKey(settings.SECRET_KEY, 'sessions'),
+    // Another password ends all sessions that were begun with the one before.
+    key: derivedKey(settings.SECRET_KEY, 'sessions', settings.ADMIN_PASSWORD),
     life: settings.SESSION_HOURS * 3600,
   })
   const listener = createListener({
     ...{ spool, database, cookie, log },
     receive: receiver({ spool, senders, mostBody: settings.MAX_BODY, log }),
-    session: await sessionRoutes({ user: settings.ADMIN_USER, password: settings.ADMIN_PASSWORD, cookie }),
+    session: await sessionRoutes({
+      user: settings.ADMIN_USER,
+      password: settings.ADMIN_PASSWORD,
+      cookie,
+      log,
+    }),
     routes: [
       eventRoutes({ database, live, folder }),
       deviceRoutes({ devices, ways, agents, switchboard: board, running }),
@@ -132,8 +143,8 @@ function complain(error: unknown): void {
 }
 
 /** One secret in the settings, another key for each use of it. */
-function derivedKey(secret: string, use: string): Buffer {
-  return Buffer.from(hkdfSync('sha256', secret, '', `gatehouse hikvision ${use}`, 32))
+function derivedKey(secret: string, use: string, salt = ''): Buffer {
+  return Buffer.from(hkdfSync('sha256', secret, salt, `gatehouse hikvision ${use}`, 32))
 }
 
 /** `make build` puts pages into dist/, where the compiled service lies as well. */

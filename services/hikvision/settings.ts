@@ -1,26 +1,29 @@
 import { z } from 'zod'
-import { jsonList, secret, wholeNumber } from '../shared/environment.ts'
+import { jsonList, positive, postgresAddress, secret, wholeNumber } from '../shared/environment.ts'
+import { placeSettings } from '../shared/serve.ts'
 import { readOffset } from './events/time.ts'
 import { blockListOf, type SenderRules } from './intake/senders.ts'
 
 const MiB = 1024 ** 2
 
-/** The settings of this service, beside those that say where it listens (`services/shared/serve.ts`). README.md lists them. */
+/** The settings of this service. README.md lists them. */
 export const hikvisionSettings = z
   .object({
+    ...placeSettings.shape,
     DATA_DIR: z.string().default('data/hikvision'),
-    DATABASE_URL: z.string().optional(),
+    DATABASE_URL: postgresAddress.optional(),
     ADMIN_USER: z.string().default('admin'),
     ADMIN_PASSWORD: z
       .string('the password of the page, or ADMIN_PASSWORD_FILE that names its file')
       .min(8, 'is shorter than 8 characters'),
     SECRET_KEY: secret(),
-    SESSION_HOURS: positive(12),
+    SESSION_HOURS: positive.default(12),
 
-    MAX_BODY: positive(20 * MiB),
-    SPOOL_LIMIT: positive(1024 * MiB),
+    MAX_BODY: positive.default(20 * MiB),
+    SPOOL_LIMIT: positive.default(1024 * MiB),
+    DISK_RESERVE: wholeNumber.default(512 * MiB),
     KEEP_DAYS: wholeNumber.default(0),
-    LOG_KEEP_DAYS: positive(90),
+    LOG_KEEP_DAYS: positive.default(90),
     DEVICE_ZONE: z
       .string()
       .transform(readOffset)
@@ -44,7 +47,7 @@ export const hikvisionSettings = z
     SENDER_AUTH: z.enum(['basic', 'digest', 'either'], 'is none of basic, digest, either').default('either'),
     DEVICE_RATE: wholeNumber.default(0),
 
-    ISAPI_TIMEOUT: positive(10_000),
+    ISAPI_TIMEOUT: positive.default(10_000),
   })
   .refine(
     ({ SENDER_USER, SENDER_PASSWORD }) => (SENDER_USER === undefined) === (SENDER_PASSWORD === undefined),
@@ -72,10 +75,6 @@ export function senderRules(settings: HikvisionSettings): SenderRules {
 }
 
 // --- internal ---
-
-function positive(otherwise: number) {
-  return wholeNumber.refine((number) => number > 0, 'is not above 0').default(otherwise)
-}
 
 function areNetworks(entries: readonly string[]): boolean {
   try {

@@ -5,6 +5,7 @@ import {
   type Environment,
   EnvironmentError,
   jsonList,
+  postgresAddress,
   readEnvironment,
   secret,
   wholeNumber,
@@ -103,10 +104,7 @@ function schemaFor(development: boolean) {
           return z.NEVER
         }
       }),
-    DATABASE_URL: z
-      .string()
-      .regex(/^postgres(ql)?:\/\//, 'is not a postgres:// address; leave it out for the embedded database')
-      .optional(),
+    DATABASE_URL: postgresAddress.optional(),
     DATA_DIR: z.string().default('data/photos').transform(absolute),
     UPLOAD_DIR: z.string().transform(absolute).optional(),
     PROCESSED_DIR: z.string().transform(absolute).optional(),

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
-import { isAway, openDatabase } from './database.ts'
+import { isAway, isUnkeepable, openDatabase } from './database.ts'
 import { createLogger } from './logger.ts'
 
 const log = createLogger({ service: 'test', stream: process.stderr })
@@ -85,6 +85,24 @@ test('a migration that fails is named, leaves nothing behind, and can be mended'
   const database = await open()
   t.after(() => database.close())
   assert.equal((await database.pool.query('select * from half')).rowCount, 0)
+})
+
+test('a text that cannot be kept is told from a question that is wrong', async (t) => {
+  const { open } = await scene(t)
+  const database = await open()
+  t.after(() => database.close())
+  const reasonOf = (sql: string, value: unknown) => database.pool.query(sql, [value]).then(String, (e) => e)
+  for (const [sql, value] of [
+    ['select $1::text', 'a\0b'],
+    ['select $1::jsonb', JSON.stringify({ said: 'a\0b' })],
+    ['select $1::jsonb', JSON.stringify({ said: 'half \ud800 of it' })],
+  ] as const)
+    assert.equal(isUnkeepable(await reasonOf(sql, value)), true, sql)
+  for (const [sql, value] of [
+    ['select $1::uuid', 'none'],
+    ['select $1::text from nowhere', 'x'],
+  ] as const)
+    assert.equal(isUnkeepable(await reasonOf(sql, value)), false, sql)
 })
 
 test('a database that is away is told from a question that is wrong', () => {

@@ -74,6 +74,15 @@ export function isAway(error: unknown): boolean {
   )
 }
 
+/**
+ * Whether an error says that a text holds what Postgres keeps in none: a NUL, or in JSON half a character. Class 22 is
+ * what is wrong with a value; 22P02 is said of JSON as well as of numbers, and those are looked at before.
+ */
+export function isUnkeepable(error: unknown): boolean {
+  const { code, message = '' } = (error ?? {}) as { code?: string; message?: string }
+  return code === '22021' || code === '22P05' || (code === '22P02' && /type json/.test(message))
+}
+
 // --- internal ---
 
 async function inTransaction<Answer>(

@@ -61,6 +61,17 @@ export const wholeNumber = z
   .regex(/^\d{1,15}$/, 'is not a whole number')
   .transform(Number)
 
+/** For settings of which none at all would make no sense. */
+export const positive = wholeNumber.refine((number) => number > 0, 'is not above 0')
+
+/** 0, where it is allowed, is a free one. */
+export const portNumber = wholeNumber.refine((port) => port <= 65_535, 'is not a port: they end at 65535')
+
+/** For DATABASE_URL. */
+export const postgresAddress = z
+  .string()
+  .regex(/^postgres(ql)?:\/\//, 'is not a postgres:// address; leave it out to keep all of it in DATA_DIR')
+
 /** For settings that are a secret of at least so many bytes. */
 export function secret(bytes = 32) {
   return z

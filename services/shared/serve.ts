@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
 import { type Announced, type Announcement, announce } from './announce.ts'
-import { type Environment, readEnvironment, wholeNumber } from './environment.ts'
+import { type Environment, portNumber, readEnvironment } from './environment.ts'
 import { upGauge } from './metrics.ts'
 import { listenForScrapes, type MetricsListener } from './metrics-listener.ts'
 
@@ -34,33 +34,38 @@ export interface Service {
 /** The part of a service's environment that says where it is. */
 export const placeSettings = z.object({
   /** 0: a free one. */
-  PORT: wholeNumber.default(0),
+  PORT: portNumber.default(0),
   HOST: z.string().default('127.0.0.1'),
   /** A unix socket instead of a port. Its folder is made if it is not there. */
   SOCKET: z.string().optional(),
   /** The proxy's admin listener. Default: http://127.0.0.1:9901 */
-  GATEHOUSE_ADMIN: z.string().optional(),
+  GATEHOUSE_ADMIN: z
+    .string()
+    .refine(
+      (text) => text.startsWith('unix:/') || URL.parse(text)?.protocol === 'http:',
+      'is neither of the form http://127.0.0.1:9901 nor unix:/run/gatehouse/admin.sock',
+    )
+    .optional(),
   /** From `gatehouse token`. Without one the service serves, and tells nobody. */
   GATEHOUSE_TOKEN: z.string().optional(),
   /** Where the proxy reaches it, if that is not where it listens: `http://photos:3000` from another container. */
-  ANNOUNCE_URL: z.string().optional(),
+  ANNOUNCE_URL: z
+    .string()
+    .refine(
+      (text) => text.startsWith('unix:/') || /^https?:$/.test(URL.parse(text)?.protocol ?? ''),
+      'is not an address such as http://photos:3000',
+    )
+    .optional(),
   /** What it is called among other instances of the same service: the name of its pod. Default: `main`. */
   ANNOUNCE_ID: z
     .string()
     .regex(/^[\w.-]{1,63}$/, 'is not a name of letters, digits and . _ -')
     .optional(),
   /** Where Prometheus finds /metrics; 0: a free one. Without it there is none. Never where PORT is, which the proxy reaches. */
-  METRICS_PORT: wholeNumber.optional(),
+  METRICS_PORT: portNumber.optional(),
   /** Another address than loopback is for networks that nobody else is in: numbers of the service are read there without a password. */
   METRICS_HOST: z.string().default('127.0.0.1'),
 })
-
-/**
- * Milliseconds. The proxy ends an idle connection after four seconds. Node does after five, by a timer that comes before
- * what is to be read: a service that had no processor for a second closed on the request that it had just been sent,
- * and the proxy had to answer 502, since a POST may not be sent twice.
- */
-const keepAlive = 65_000
 
 const knownToProxy = upGauge('service_announced', 'Whether the proxy knows the service: 1, or 0.')
 
@@ -70,7 +75,7 @@ export async function serve(settings: ServiceSettings): Promise<Service> {
   const place = readEnvironment(placeSettings, env)
   const { GATEHOUSE_ADMIN: admin, GATEHOUSE_TOKEN: token, ANNOUNCE_URL: told, ANNOUNCE_ID: id } = place
   const metrics = await metricsOf(place)
-  server.keepAliveTimeout = keepAlive
+  server.keepAliveTimeout = keptFor
   const listening = await listen(server, place)
   const url = told ?? listening
   const announced = token ? announce({ ...(id && { id }), ...announcement, url, token, admin }) : undefined
@@ -109,6 +114,13 @@ export async function serve(settings: ServiceSettings): Promise<Service> {
 }
 
 // --- internal ---
+
+/**
+ * Milliseconds that an idle connection is kept: much longer than the proxy keeps it. Node looks at this clock before it
+ * reads, so that a service that had no processor meanwhile closes on a request that it has got already, and one that
+ * changes something is not sent again.
+ */
+const keptFor = 75_000
 
 async function metricsOf({
   METRICS_PORT: port,

@@ -1,5 +1,5 @@
 import express, { type Express, type NextFunction, type Request, type Response } from 'express'
-import { isAway } from './database.ts'
+import { isAway, isUnkeepable } from './database.ts'
 import { type WatchedRequest, watchRequest } from './http-metrics.ts'
 import type { Logger } from './logger.ts'
 import { Problem } from './problem.ts'
@@ -76,6 +76,7 @@ function problemOf(error: unknown): Problem {
     return new Problem(503, 'The database is away; try again in a moment', {
       headers: { 'Retry-After': '5' },
     })
+  if (isUnkeepable(error)) return new Problem(400, 'A text holds a character that cannot be kept')
   // Express's own readers of bodies say by `status` and `expose` what the client may hear.
   const { status, expose, message } = error as { status?: number; expose?: boolean; message?: string }
   if (status !== undefined && status < 500 && expose === true)

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { postgresAddress } from '../shared/environment.ts'
 import type { Logger } from '../shared/logger.ts'
 import { hashPassword } from '../shared/password.ts'
 
@@ -19,10 +20,7 @@ export const usersSettings = z.object({
   /** Where users and visits are kept if not in Postgres and Redis. */
   DATA_DIR: z.string().default('data/visits'),
   /** `postgres://…`: keeps users there instead of in DATA_DIR. */
-  DATABASE_URL: z
-    .string()
-    .regex(/^postgres(ql)?:\/\//, 'is not of the form postgres://…')
-    .optional(),
+  DATABASE_URL: postgresAddress.optional(),
 })
 
 export const userName = z

@@ -1,9 +1,10 @@
-import express, { Router } from 'express'
+import { Router } from 'express'
 import { z } from 'zod'
 import type { Logger } from '../../shared/logger.ts'
 import { Problem } from '../../shared/problem.ts'
 import { checkSeconds, checks } from '../metrics.ts'
 import { readBody } from '../read-body.ts'
+import { readPictureBody } from './bodies.ts'
 import { EngineFault, type QualityEngine } from './engine.ts'
 import { levelOf, measure, type Part } from './measure.ts'
 import { type Picture, readPicture } from './picture.ts'
@@ -18,7 +19,7 @@ export function qualityRoutes(engine: QualityEngine, log: Logger): Router {
   const router = Router()
   const turn = createLine()
 
-  router.post('/api/quality/check', express.json({ limit: '8mb' }), async (request, response) => {
+  router.post('/api/quality/check', readPictureBody(), async (request, response) => {
     const { image } = readBody(asked, request.body)
     const started = performance.now()
     const { picture, parts } = await turn(async () => {

@@ -70,9 +70,22 @@ export function createReceiver(
     }
   }
 
-  async function checkRoom(form: ChunkForm, usage: Usage): Promise<void> {
-    checkQuota(usage, form.size, limits)
-    if ((await files.free()) - form.size < limits.reserve) throw diskFull()
+  async function checkRoom(size: number, usage: Usage): Promise<void> {
+    checkQuota(usage, size, limits)
+    if ((await files.free()) - size < limits.reserve) throw diskFull()
+  }
+
+  /**
+   * Counts what was written of a chunk that was not taken, as it takes room all the same. If its recording was deleted
+   * meanwhile, it goes: nobody would look for it any more.
+   */
+  async function noteSpoilt(recording: Recording, { chunk_index: index, size }: ChunkForm): Promise<void> {
+    try {
+      await recordings.alone(recording, (change) => change.spoil({ index, size }))
+    } catch (error) {
+      // While the database is away it is not counted; whoever sent it hears why it was not taken.
+      if (error instanceof Problem && error.status === 404) await files.remove(recording.id)
+    }
   }
 
   async function finishIfWhole(change: RecordingChange, total: number | null): Promise<void> {
@@ -94,7 +107,7 @@ export function createReceiver(
       if (recording === undefined) {
         checkNewRecording(form, limits)
         if ((await recordings.count(sessionId)) >= limits.recordings) throw sessionFull(limits.recordings)
-        await checkRoom(form, await recordings.usage(sessionId))
+        await checkRoom(form.size, await recordings.usage(sessionId))
         recording = await recordings.open({
           sessionId,
           videoId: form.video_id,
@@ -106,31 +119,33 @@ export function createReceiver(
       const place = { recordingId: recording.id, index: form.chunk_index }
       return asOnlyWriter(`${place.recordingId}/${place.index}`, async (signal) => {
         const known = await recordings.chunk(place.recordingId, place.index)
-        if (known) {
-          if (known.sha256 !== form.sha256)
-            throw new Problem(409, `chunk_index: chunk ${place.index} is here already, with another digest`)
-          bytes.resume()
-        } else {
-          await checkRoom(form, await recordings.usage(sessionId))
-          const offset = place.index * form.chunk_size
-          const written = await files
-            .write({ recordingId: place.recordingId, offset, size: form.size, signal }, bytes)
-            .catch((error) => {
-              signal.throwIfAborted()
-              throw explainDisk(error)
-            })
-          checkArrived(form, written)
-        }
-        await recordings.alone(recording, async (change) => {
-          if (change.recording.state === 'complete') return
-          await settleTotal(change, form)
-          if (!known) {
-            const { chunk_index: index, size, sha256 } = form
-            checkQuota(change.usage, size, limits)
-            await change.addChunk({ index, size, sha256 })
+        if (known && known.sha256 !== form.sha256)
+          throw new Problem(409, `chunk_index: chunk ${place.index} is here already, with another digest`)
+        // What lies in its place already takes no more room.
+        const room = form.size - (known ? 0 : await recordings.spoilt(place.recordingId, place.index))
+        if (!known) await checkRoom(room, await recordings.usage(sessionId))
+        try {
+          if (known) bytes.resume()
+          else {
+            const offset = place.index * form.chunk_size
+            const at = { recordingId: place.recordingId, offset, size: form.size, signal }
+            checkArrived(form, await files.write(at, bytes))
           }
-          await finishIfWhole(change, change.recording.totalChunks ?? form.total_chunks ?? null)
-        })
+          await recordings.alone(recording, async (change) => {
+            if (change.recording.state === 'complete') return
+            await settleTotal(change, form)
+            if (!known) {
+              const { chunk_index: index, size, sha256 } = form
+              checkQuota(change.usage, room, limits)
+              await change.addChunk({ index, size, sha256 })
+            }
+            await finishIfWhole(change, change.recording.totalChunks ?? form.total_chunks ?? null)
+          })
+        } catch (error) {
+          if (!known) await noteSpoilt(recording, form)
+          signal.throwIfAborted()
+          throw explainDisk(error as NodeJS.ErrnoException)
+        }
         chunks.add({ result: known ? 'repeated' : 'stored' })
         if (!known) chunkBytes.add({}, form.size)
         return receiptOf(recording)

@@ -17,8 +17,10 @@ export interface RecordingChange {
   /** As it is now. */
   readonly recording: Recording
   readonly usage: Usage
-  /** Answers whether it is new. */
+  /** Answers whether it is new. It stands where bytes of its place that were spoilt have been. */
   addChunk(chunk: Chunk): Promise<boolean>
+  /** Counts what may lie on the disk of a chunk that is none. Nothing, if it is one after all. */
+  spoil(place: Pick<Chunk, 'index' | 'size'>): Promise<void>
   setTotal(totalChunks: number): Promise<void>
   /** The highest index that is here; -1 without any. */
   lastIndex(): Promise<number>
@@ -30,6 +32,11 @@ export interface RecordingChange {
 
 /** `client` has a transaction open, and the session locked. */
 export function changeOf(client: pg.PoolClient, recording: Recording, usage: Usage): RecordingChange {
+  /** In the sums of the recording and of its session. */
+  const addSpoilt = async (size: number) => {
+    await client.query('update recordings set spoilt = spoilt + $2 where id = $1', [recording.id, size])
+    await client.query('update sessions set bytes = bytes + $2 where id = $1', [recording.sessionId, size])
+  }
   const number = async (sql: string) =>
     Number((await client.query<{ n: string }>(sql, [recording.id])).rows[0]?.n ?? 0)
   return {
@@ -47,7 +54,23 @@ export function changeOf(client: pg.PoolClient, recording: Recording, usage: Usa
         size,
       ])
       await client.query('update sessions set bytes = bytes + $2 where id = $1', [recording.sessionId, size])
+      const { rows } = await client.query<{ size: number }>(
+        'delete from spoilt_chunks where recording_id = $1 and index = $2 returning size',
+        [recording.id, index],
+      )
+      for (const spoilt of rows) await addSpoilt(-spoilt.size)
       return true
+    },
+    async spoil({ index, size }) {
+      const { rows } = await client.query<{ grown: number }>(
+        `with before as (select size from spoilt_chunks where recording_id = $1 and index = $2)
+         insert into spoilt_chunks (recording_id, index, size)
+         select $1, $2, $3 where not exists (select 1 from chunks where recording_id = $1 and index = $2)
+         on conflict (recording_id, index) do update set size = greatest(spoilt_chunks.size, excluded.size)
+         returning size - coalesce((select size from before), 0) as grown`,
+        [recording.id, index, size],
+      )
+      for (const { grown } of rows) await addSpoilt(grown)
     },
     async setTotal(totalChunks) {
       await client.query('update recordings set total_chunks = $2 where id = $1', [recording.id, totalChunks])
@@ -56,6 +79,9 @@ export function changeOf(client: pg.PoolClient, recording: Recording, usage: Usa
     count: () => number('select count(*) as n from chunks where recording_id = $1'),
     bytes: () => number('select bytes as n from recordings where id = $1'),
     async complete() {
+      // What lay behind its end is cut off.
+      await client.query('delete from spoilt_chunks where recording_id = $1', [recording.id])
+      await addSpoilt(-(await number('select spoilt as n from recordings where id = $1')))
       await client.query(
         `update recordings set state = 'complete', updated_at = now(), completed_at = now() where id = $1`,
         [recording.id],

@@ -29,6 +29,8 @@ export interface Recordings {
   list(sessionId: string): Promise<Recording[]>
   count(sessionId: string): Promise<number>
   chunk(recordingId: string, index: number): Promise<Chunk | undefined>
+  /** Bytes that lie on the disk at a chunk's place and are none of it. */
+  spoilt(recordingId: string, index: number): Promise<number>
   progress(recording: Recording): Promise<Progress>
   /** Bytes that this session and all sessions have on disk. */
   usage(sessionId: string): Promise<Usage>
@@ -91,6 +93,13 @@ export function createRecordings(db: Database): Recordings {
       )
       return rows[0] && { index, size: rows[0].size, sha256: rows[0].sha256.toString('hex') }
     },
+    async spoilt(recordingId, index) {
+      const { rows } = await pool.query<{ size: number }>(
+        'select size from spoilt_chunks where recording_id = $1 and index = $2',
+        [recordingId, index],
+      )
+      return rows[0]?.size ?? 0
+    },
     async progress({ id, totalChunks }) {
       const { rows } = await pool.query<{ index: number }>(
         'select index from chunks where recording_id = $1 order by index',
@@ -117,7 +126,7 @@ export function createRecordings(db: Database): Recordings {
     async remove(recordingId) {
       await db.inTransaction(async (client) => {
         const { rows } = await client.query<{ session_id: string; bytes: string }>(
-          'delete from recordings where id = $1 returning session_id, bytes',
+          'delete from recordings where id = $1 returning session_id, bytes + spoilt as bytes',
           [recordingId],
         )
         for (const { session_id, bytes } of rows)

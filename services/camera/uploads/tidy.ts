@@ -1,3 +1,4 @@
+import { isAway } from '../../shared/database.ts'
 import type { Logger } from '../../shared/logger.ts'
 import type { Receiver } from './receive-chunk.ts'
 import type { RecordingFiles } from './recording-files.ts'
@@ -26,7 +27,7 @@ export function keepTidy(
 ): Tidying {
   async function run(): Promise<void> {
     try {
-      const removed = await tidy(recordings, files, receiver, ages)
+      const removed = await tidy(recordings, files, receiver, { ages, log })
       if (removed > 0) log.info('recordings that were too old are removed', { removed })
     } catch (error) {
       log.warn('could not tidy up; tries again later', { reason: (error as Error).message })
@@ -49,9 +50,14 @@ async function tidy(
   recordings: Recordings,
   files: RecordingFiles,
   receiver: Receiver,
-  ages: Ages,
+  { ages, log }: { ages: Ages; log: Logger },
 ): Promise<number> {
-  for (const recording of await recordings.unfinished()) await receiver.look(recording)
+  for (const recording of await recordings.unfinished())
+    await receiver.look(recording).catch((error: Error) => {
+      if (isAway(error)) throw error
+      // One whose file was lost must not keep the others from going when they are too old.
+      log.error('a recording cannot be finished', { id: recording.id, reason: error.message })
+    })
   const old = [
     ...(await recordings.olderThan('complete', ages.complete)),
     ...(await recordings.olderThan('receiving', ages.unfinished)),

@@ -47,6 +47,8 @@ const label = {
 
 /** Milliseconds that Docker may take to answer. Stopping takes as long as the desktop is given, and pulling has no limit. */
 const answerLimit = 60_000
+/** Somebody looks at a page while it is asked whether it is there at all. */
+const lifeLimit = 3_000
 const stopSeconds = 5
 
 /** One Docker engine, by its socket or over TLS. Every call rejects with the error of dockerode; see `readTrouble`. */
@@ -54,6 +56,7 @@ export function openDockerHost({ name, place, folder, instance }: DockerHostSett
   const options = optionsOf(place, folder)
   const docker = new Docker({ ...options, timeout: answerLimit })
   const patient = new Docker(options)
+  const hasty = new Docker({ ...options, timeout: lifeLimit })
   /** Desktops reach the world through it, and not each other. */
   const network = `gatehouse-desktops-${instance.slice(0, 8)}`
 
@@ -114,7 +117,7 @@ export function openDockerHost({ name, place, folder, instance }: DockerHostSett
     /** Undefined if it answers. */
     async findTrouble(): Promise<Trouble | undefined> {
       try {
-        await docker.ping()
+        await hasty.ping()
         return undefined
       } catch (error) {
         return readTrouble(error)

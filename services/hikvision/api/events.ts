@@ -62,7 +62,8 @@ export function eventRoutes({ database, live, folder }: EventRoutesSettings): Ro
     response
       .type('application/octet-stream')
       .set('Content-Disposition', `attachment; filename="event-${id}.bin"`)
-    response.sendFile(join(folder, 'raw', file))
+    // The folder of the data may lie in one whose name begins with a dot.
+    response.sendFile(join(folder, 'raw', file), { dotfiles: 'allow' })
   })
 
   /** For a browser whose connection broke: what came since, unless it is too long ago to be told line by line. */

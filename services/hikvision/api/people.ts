@@ -1,7 +1,7 @@
 import { json, Router, raw } from 'express'
 import { z } from 'zod'
 import { Problem } from '../../shared/problem.ts'
-import { keepFace } from '../people/face-picture.ts'
+import { forgetFace, keepFace } from '../people/face-picture.ts'
 import type { Jobs } from '../people/jobs.ts'
 import { type People, personInput, personNumber } from '../people/people.ts'
 import type { RunningJobs } from '../people/run-jobs.ts'
@@ -50,8 +50,9 @@ export function peopleRoutes({ people, jobs, running, faces }: PeopleRoutesSetti
   })
   router.delete('/admin/people/:number', async (request, response) => {
     const number = validate(personNumber, request.params.number)
-    const { name, devices } = await people.remove(number)
+    const { name, devices, oldFace } = await people.remove(number)
     await tell(devices, number, 'remove', name)
+    await forgetFace(faces, oldFace)
     response.json({ number, jobs: devices.length })
   })
   router.put(
@@ -62,16 +63,18 @@ export function peopleRoutes({ people, jobs, running, faces }: PeopleRoutesSetti
       const name = await nameOf(number)
       if (!Buffer.isBuffer(request.body))
         throw new Problem(400, 'Send the picture as the body of the request')
-      const devices = await people.setFace(number, await keepFace(faces, number, request.body))
+      const { devices, oldFace } = await people.setFace(number, await keepFace(faces, number, request.body))
       await tell(devices, number, 'put', name)
+      await forgetFace(faces, oldFace)
       response.json({ number, jobs: devices.length })
     },
   )
   router.delete('/admin/people/:number/face', async (request, response) => {
     const number = validate(personNumber, request.params.number)
     const name = await nameOf(number)
-    const devices = await people.setFace(number, undefined)
+    const { devices, oldFace } = await people.setFace(number, undefined)
     await tell(devices, number, 'put', name)
+    await forgetFace(faces, oldFace)
     response.json({ number, jobs: devices.length })
   })
 

@@ -21,6 +21,8 @@ export interface Processing {
 
 /** Events that are read and stored together. */
 const batch = 64
+/** Most of what they tell that goes in at once: a question that takes too long is taken for a database that is away. */
+const mostReadings = 1_000
 /** Milliseconds between attempts while the database is away. */
 const [firstPause, longestPause] = [250, 5_000]
 
@@ -70,9 +72,10 @@ export function processEvents(settings: ProcessSettings): Processing {
 
   /** One event that cannot be stored must not hold up those around it: they are tried one by one. */
   async function store(waiting: readonly Waiting[]): Promise<Stored> {
-    const readings = await Promise.all(waiting.map(prepareOnce))
+    const readings = (await Promise.all(waiting.map(prepareOnce))).flat()
+    if (readings.length > mostReadings && waiting.length > 1) return joined(await each(waiting))
     try {
-      return await storeReadings(database, readings.flat())
+      return await storeReadings(database, readings)
     } catch (error) {
       if (isAway(error) || isOfTheDisk(error)) throw error
       if (waiting.length > 1) return joined(await each(waiting))

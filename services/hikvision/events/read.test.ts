@@ -406,6 +406,10 @@ describe('whatever is sent', () => {
     ['heads', `--b\r\n${'a: b\r\n'.repeat(100_000)}`],
     ['spaces', ' '.repeat(3_000_000)],
     ['zeros', '\0'.repeat(3_000_000)],
+    ['blanks with something behind them', `{${' '.repeat(3_000_000)}x`],
+    ['an element of blanks', `<a>${' '.repeat(250_000)}</a>`],
+    ['boundaries within a line, behind blanks', `${' '.repeat(1_000_000)}--b\r\n${'x--b'.repeat(500_000)}`],
+    ['parts of nothing', '--b\r\n\r\n'.repeat(500_000)],
     ['dashes', '-'.repeat(1_000_000)],
     ['a name that never ends', `<${'a'.repeat(250_000)}>`],
     ['many elements', `<a>${'<b/>'.repeat(60_000)}</a>`],
@@ -418,4 +422,21 @@ describe('whatever is sent', () => {
       readBody(Buffer.from(body), '')
       assert.ok(performance.now() - began < 8_000, `${performance.now() - began} ms`)
     })
+
+  test('a list of what nobody understands is kept once, and not once for each entry', () => {
+    const readings = readBody(Buffer.from(`[${'1,'.repeat(9_000)}1]`), 'application/json')
+    assert.deepEqual(
+      readings.map(({ is }) => is),
+      ['unknown'],
+    )
+  })
+
+  test('more events than a device can tell of are kept as they came', () => {
+    const list = (length: number) => `[${Array.from({ length }, () => '{"eventType":"VMD"}').join()}]`
+    assert.equal(readBody(Buffer.from(list(100)), '').length, 100)
+    const body = Buffer.from(list(5_000))
+    const [only, ...others] = readBody(body, '')
+    assert.deepEqual([only?.is, others.length], ['unknown', 0])
+    assert.ok(only?.is === 'unknown' && only.raw.equals(body))
+  })
 })

@@ -40,6 +40,9 @@ export function readBody(body: Buffer, type: string): Reading[] {
 
 // --- internal ---
 
+/** More than any device tells at once. Each costs a row, and a body could hold half a million. */
+const mostReadings = 500
+
 const noFields: Omit<Part, 'content'> = { name: '', filename: '', type: '', contentId: '' }
 
 /** Pictures belong to the event before them; those that come first, to the first event. */
@@ -60,6 +63,8 @@ function readParts(parts: readonly Part[], body: Buffer): Reading[] {
   }
   const [first] = readings
   if (first === undefined) return [{ is: 'unknown', why: whyNothing(body), raw: body, attachments: [] }]
+  if (readings.length > mostReadings)
+    return [{ is: 'unknown', why: `tells of more than ${mostReadings} events`, raw: body, attachments: [] }]
   if (early.length === 0) return readings
   if (first.is === 'heartbeat')
     return [...readings, { is: 'unknown', why: 'is a heartbeat with a file', raw: body, attachments: early }]
@@ -77,7 +82,10 @@ function readText(content: Buffer): Reading[] {
     const trees: Tree[] = Array.isArray(tree) ? (tree as Tree[]) : [tree]
     if (trees.length === 0) throw new Unreadable('is an empty list')
     const cutShort = isXml && isCut(content)
-    return trees.map((each) => readOne(each, content, cutShort))
+    const readings = trees.map((each) => readOne(each, content, cutShort))
+    // What is kept of one that nobody understands is the whole text, for which once is enough.
+    const unread = readings.findIndex(({ is }) => is === 'unknown')
+    return readings.filter(({ is }, index) => is !== 'unknown' || index === unread)
   } catch (error) {
     // Whatever a parser stumbles over, the bytes are kept.
     const why = error instanceof Unreadable ? error.message : `cannot be read: ${(error as Error).message}`

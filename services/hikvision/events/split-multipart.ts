@@ -7,8 +7,8 @@ export interface Part {
   readonly content: Buffer
 }
 
-/** More parts than any device sends; the rest is one part, so that nothing gets lost. */
-const mostParts = 64
+/** More parts than any device sends, and more boundary lines; the rest is one part, so that nothing gets lost. */
+const [mostParts, mostLines] = [64, 256]
 const longestHead = 16_384
 const boundaryForm = /^multipart\/[\w.+-]+\s*;.*?\bboundary\s*=\s*(?:"([^"]{1,200})"|([^\s;,"]{1,200}))/is
 
@@ -30,11 +30,12 @@ export function boundaryOf(type: string, body: Buffer): string | undefined {
 export function splitMultipart(body: Buffer, boundary: string): Part[] {
   const mark = Buffer.from(`--${boundary}`, 'latin1')
   const parts: Part[] = []
-  let at = nextLine(body, mark, 0)
-  while (at !== undefined) {
+  const indented = blanksBefore(body)
+  let at = startsWith(body, mark, indented) ? indented : nextLine(body, mark, 0)
+  for (let lines = 1; at !== undefined; lines += 1) {
     const begin = endOfLine(body, at + mark.length)
     // The last boundary has two more dashes; some devices go on behind it all the same.
-    const { part, next } = readPart(body, begin, mark, parts.length + 1 >= mostParts)
+    const { part, next } = readPart(body, begin, mark, parts.length + 1 >= mostParts || lines >= mostLines)
     if (part.content.length > 0 || part.type !== '') parts.push(part)
     at = next
   }
@@ -96,13 +97,15 @@ function fieldsOf(head: string): Omit<Part, 'content'> {
 /** Where the mark stands next at the start of a line. */
 function nextLine(body: Buffer, mark: Buffer, from: number): number | undefined {
   for (let at = body.indexOf(mark, from); at >= 0; at = body.indexOf(mark, at + 1)) {
-    if (at === 0 || body[at - 1] === 0x0a || body.subarray(0, at).every(isSpace)) return at
+    if (at === 0 || body[at - 1] === 0x0a) return at
   }
   return undefined
 }
 
-function isSpace(byte: number): boolean {
-  return byte === 0x20 || byte === 0x0d || byte === 0x09
+/** How many bytes stand before a first boundary that is indented. */
+function blanksBefore(body: Buffer): number {
+  const first = body.findIndex((byte) => byte !== 0x20 && byte !== 0x0d && byte !== 0x09)
+  return Math.max(0, first)
 }
 
 function startsWith(body: Buffer, mark: Buffer, at: number): boolean {

@@ -131,15 +131,13 @@ const lull = 10_000
  * pictures is kept: nothing that a device sent gets lost.
  */
 async function withoutRepeats(client: PoolClient, rows: readonly Row[]): Promise<Row[]> {
-  const running = new Map<string, { key: string; posts: number; last: number }>()
+  const running = await runningAlarms(client, rows)
   const fresh: Row[] = []
+  const inBatch = new Map<string, Row>()
+  const reports = new Map<string, { key: string; posts: number; last_at: string }>()
   for (const row of rows) {
     const { alarm, posts } = row
-    if (alarm === undefined) {
-      fresh.push(row)
-      continue
-    }
-    const known = running.get(alarm) ?? (posts > 1 ? await runningAlarm(client, alarm) : undefined)
+    const known = alarm === undefined ? undefined : running.get(alarm)
     const at = Date.parse(row.received_at)
     const isRepeat =
       known !== undefined &&
@@ -148,32 +146,49 @@ async function withoutRepeats(client: PoolClient, rows: readonly Row[]): Promise
       row.pictures.length === 0 &&
       at - known.last <= lull
     if (isRepeat) {
-      running.set(alarm, {
-        key: known.key,
-        posts: Math.max(posts, known.posts),
-        last: Math.max(at, known.last),
-      })
-      const inBatch = fresh.find(({ key }) => key === known.key)
-      if (inBatch) Object.assign(inBatch, { posts: Math.max(posts, inBatch.posts), last_at: row.received_at })
-      else
-        await client.query(
-          'update events set posts = greatest(posts, $2), last_at = greatest(last_at, $3) where key = $1',
-          [known.key, posts, row.received_at],
-        )
+      known.posts = Math.max(posts, known.posts)
+      known.last = Math.max(at, known.last)
+      const told = { posts: known.posts, last_at: new Date(known.last).toISOString() }
+      const first = inBatch.get(known.key)
+      if (first) Object.assign(first, told)
+      else reports.set(known.key, { key: known.key, ...told })
       continue
     }
     fresh.push(row)
+    if (!inBatch.has(row.key)) inBatch.set(row.key, row)
+    if (alarm === undefined) continue
     if (row.state === 'active') running.set(alarm, { key: row.key, posts, last: at })
     else running.delete(alarm)
   }
+  if (reports.size > 0) await client.query(noteReports, [JSON.stringify([...reports.values()])])
   return fresh
 }
 
-async function runningAlarm(client: PoolClient, alarm: string) {
-  const { rows } = await client.query<{ key: string; posts: number; last: Date; state: string }>(
-    'select key, posts, last_at as last, state from events where alarm = $1 order by id desc limit 1',
-    [alarm],
-  )
-  const [found] = rows
-  return found?.state === 'active' ? { ...found, last: found.last.getTime() } : undefined
+interface Alarm {
+  readonly key: string
+  posts: number
+  /** When it was told last, in milliseconds. */
+  last: number
 }
+
+/** Those that go on, of the ones that a batch tells again. In one question, because a batch may tell of thousands. */
+async function runningAlarms(client: PoolClient, rows: readonly Row[]): Promise<Map<string, Alarm>> {
+  const told = new Set(rows.flatMap(({ alarm, posts }) => (alarm !== undefined && posts > 1 ? [alarm] : [])))
+  if (told.size === 0) return new Map()
+  const { rows: found } = await client.query<{
+    alarm: string
+    key: string
+    posts: number
+    last: Date
+    state: string
+  }>(latestAlarms, [[...told]])
+  const active = found.filter(({ state }) => state === 'active')
+  return new Map(active.map(({ alarm, key, posts, last }) => [alarm, { key, posts, last: last.getTime() }]))
+}
+
+const latestAlarms = `select alarm, key, posts, last_at as last, state from unnest($1::text[]) told (alarm)
+  cross join lateral (select key, posts, last_at, state from events where events.alarm = told.alarm
+    order by id desc limit 1) latest`
+
+const noteReports = `update events set posts = greatest(events.posts, told.posts), last_at = greatest(events.last_at, told.last_at)
+  from jsonb_to_recordset($1::jsonb) as told (key text, posts integer, last_at timestamptz) where events.key = told.key`

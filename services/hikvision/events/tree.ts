@@ -48,8 +48,14 @@ function textOf(content: Buffer): string {
   return trim(content.toString('utf8'))
 }
 
+/**
+ * The end by hand: `[\s\0]+$` begins anew at each blank of a run that something follows, which is hours for a body of
+ * blanks.
+ */
 function trim(text: string): string {
-  return text.replace(/^[\uFEFF\s\0]+/, '').replace(/[\s\0]+$/, '')
+  let end = text.length
+  while (end > 0 && /[\s\0]/.test(text[end - 1] as string)) end -= 1
+  return text.slice(0, end).replace(/^[\uFEFF\s\0]+/, '')
 }
 
 /**

@@ -8,6 +8,8 @@ export function readRequest(
   most: number,
   patience: number,
 ): Promise<Buffer | BodyFault> {
+  // Whoever left while this waited for its turn has closed already, and does not close again.
+  if (request.destroyed) return Promise.resolve('gone')
   return new Promise((resolve) => {
     const chunks: Buffer[] = []
     let size = 0

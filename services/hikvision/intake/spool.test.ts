@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { appendFile, readdir, readFile, writeFile } from 'node:fs/promises'
+import { appendFile, readdir, readFile, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import { eventually } from '../../../test/harness/eventually.ts'
@@ -135,6 +135,16 @@ describe('the queue on disk', () => {
     const all = (await spool.take(20)) ?? []
     await Promise.all(all.map((each) => spool.done([each])))
     await eventually(async () => (await readdir(folder)).length <= 1)
+  })
+
+  test('leaves of the disk what is to stay free, for others and for what is made of its events', async (t) => {
+    const folder = await tempFolder(t)
+    const { bavail, bsize } = await statfs(folder)
+    const spool = await open(t, folder, { reserve: bavail * bsize * 2 })
+    await assert.rejects(spool.append(arrival('a'), Buffer.from('x')), /the disk is nearly full/)
+    assert.deepEqual([spool.usage.events, spool.usage.bytes], [0, 0])
+    const roomy = await open(t, await tempFolder(t), { reserve: 1 })
+    await roomy.append(arrival('a'), Buffer.from('x'))
   })
 
   test('says that it is full when the disk is, and takes events again when it is not', async (t) => {

@@ -1,6 +1,7 @@
-import { type FileHandle, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from '../../shared/logger.ts'
+import { rarely } from '../../shared/metrics.ts'
 import { syncFolder } from '../../shared/sync-folder.ts'
 import { type FairQueue, fairQueue } from './fair-queue.ts'
 import { type Arrival, decodeRecord, encodeRecord, scanSegment } from './segment.ts'
@@ -10,6 +11,8 @@ export interface SpoolSettings {
   readonly folder: string
   /** Bytes of events that may wait. */
   readonly limit: number
+  /** Bytes of the disk that stay free for others. Default: 0. */
+  readonly reserve?: number
   /** Bytes after which a new file is begun. Default: 32 MiB. */
   readonly segmentSize?: number
   readonly log: Logger
@@ -33,7 +36,7 @@ export interface Spool {
   close(): Promise<void>
 }
 
-/** Whose events are too many: one address has filled its share, or all of them the disk queue. */
+/** Whose events are too many: one address has filled its share, or all of them the disk queue, or the disk. */
 export class SpoolFull extends Error {
   override readonly name = 'SpoolFull'
 }
@@ -52,6 +55,7 @@ const batch = { records: 256, bytes: 8 << 20 }
 export async function openSpool({
   folder,
   limit,
+  reserve = 0,
   segmentSize = 32 << 20,
   log,
 }: SpoolSettings): Promise<Spool> {
@@ -185,6 +189,11 @@ export async function openSpool({
 
   const complain = (error: unknown) => log.warn('a file of the spool cannot be removed', { error })
 
+  const free = rarely(async () => {
+    const { bavail, bsize } = await statfs(folder)
+    return bavail * bsize
+  })
+
   await recover()
   return {
     usage: {
@@ -198,14 +207,15 @@ export async function openSpool({
         return unfinished.values().next().value?.at
       },
     },
-    append(arrival, body) {
+    async append(arrival, body) {
+      // What waits is written once more when it is read: its pictures, and what nobody understands.
+      if (reserve > 0 && (await free()) - bytes < reserve) throw new SpoolFull('the disk is nearly full')
       const record = encodeRecord(arrival, body)
       const size = record.reduce((total, part) => total + part.length, 0)
-      if (closed) return Promise.reject(new SpoolFull('the service is stopping'))
-      if (bytes + size > limit || events >= mostEvents)
-        return Promise.reject(new SpoolFull('the queue on disk is full'))
+      if (closed) throw new SpoolFull('the service is stopping')
+      if (bytes + size > limit || events >= mostEvents) throw new SpoolFull('the queue on disk is full')
       if ((held.get(arrival.from) ?? 0) + size > limit * share)
-        return Promise.reject(new SpoolFull(`${arrival.from} has filled its share of the queue on disk`))
+        throw new SpoolFull(`${arrival.from} has filled its share of the queue on disk`)
       hold(arrival.from, size)
       const settle = Promise.withResolvers<void>()
       requests.push({ record, size, arrival, settle })

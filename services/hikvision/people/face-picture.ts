@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { Problem } from '../../shared/problem.ts'
@@ -21,6 +22,11 @@ export async function keepFace(folder: string, number: string, upload: Buffer): 
   const file = join('people', `${number}-${digest}.jpg`)
   await writeWhole(join(folder, file), jpeg)
   return file
+}
+
+/** Removes a face that nobody has any more. One that is not there is removed already. */
+export async function forgetFace(folder: string, file: string | undefined): Promise<void> {
+  if (file !== undefined) await rm(join(folder, file), { force: true })
 }
 
 async function fittingJpeg(upload: Buffer): Promise<Buffer> {

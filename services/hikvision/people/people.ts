@@ -52,10 +52,10 @@ export interface People {
   find(number: string): Promise<Person | undefined>
   /** Makes or changes a person. Answers on which devices they are to be now, and on which no longer. */
   put(number: string, input: PersonInput): Promise<{ on: number[]; off: number[]; isNew: boolean }>
-  /** Sets or removes the face. Answers the devices that are to hear of it. */
-  setFace(number: string, face: string | undefined): Promise<number[]>
-  /** Answers the devices from which they are to go. */
-  remove(number: string): Promise<{ name: string; devices: number[] }>
+  /** Sets or removes the face. Answers the devices that are to hear of it, and the face that nobody has any more. */
+  setFace(number: string, face: string | undefined): Promise<{ devices: number[]; oldFace?: string }>
+  /** Answers the devices from which they are to go, and the face that nobody has any more. */
+  remove(number: string): Promise<{ name: string; devices: number[]; oldFace?: string }>
   faceSent(number: string, device: number): Promise<string | undefined>
   noteFaceSent(number: string, device: number, face: string | undefined): Promise<void>
 }
@@ -99,16 +99,21 @@ export function openPeople(database: Database): People {
         return { on, off: gone.rows.map((row) => Number(row.device_id)), isNew: rows[0]?.is_new === true }
       }),
     async setFace(number, face) {
-      const { rowCount } = await pool.query(
-        'update people set face = $2, updated_at = now() where number = $1',
+      const changed = await pool.query<{ face: string | null }>(
+        `update people set face = $2, updated_at = now()
+         from (select face from people where number = $1 for update) before where number = $1 returning before.face`,
         [number, face ?? null],
       )
-      if (rowCount === 0) throw new Problem(404, 'There is no such person')
+      if (changed.rowCount === 0) throw new Problem(404, 'There is no such person')
+      const before = changed.rows[0]?.face
       const { rows } = await pool.query<{ device_id: string }>(
         'select device_id from person_devices where person_number = $1',
         [number],
       )
-      return rows.map((row) => Number(row.device_id))
+      return {
+        devices: rows.map((row) => Number(row.device_id)),
+        ...(before && before !== face && { oldFace: before }),
+      }
     },
     remove: (number) =>
       database.inTransaction(async (client) => {
@@ -116,12 +121,14 @@ export function openPeople(database: Database): People {
           'select device_id from person_devices where person_number = $1',
           [number],
         )
-        const gone = await client.query<{ name: string }>(
-          'delete from people where number = $1 returning name',
+        const gone = await client.query<{ name: string; face: string | null }>(
+          'delete from people where number = $1 returning name, face',
           [number],
         )
-        if (gone.rowCount === 0) throw new Problem(404, 'There is no such person')
-        return { name: gone.rows[0]?.name ?? '', devices: rows.map((row) => Number(row.device_id)) }
+        const [person] = gone.rows
+        if (person === undefined) throw new Problem(404, 'There is no such person')
+        const { name, face } = person
+        return { name, devices: rows.map((row) => Number(row.device_id)), ...(face && { oldFace: face }) }
       }),
     async faceSent(number, device) {
       const { rows } = await pool.query<{ face_sent: string | null }>(

@@ -1,8 +1,8 @@
 import { json, Router } from 'express'
-import { rateLimit } from 'express-rate-limit'
 import { z } from 'zod'
 import type { Logger } from '../../shared/logger.ts'
 import type { Problem } from '../../shared/problem.ts'
+import { limitWrongSignIns } from '../../shared/wrong-sign-ins.ts'
 import { refusal } from '../refusal.ts'
 import { guard, sessionCookie, sessionOf } from './guard.ts'
 import type { Sessions } from './sessions.ts'
@@ -21,24 +21,7 @@ export function signInRoutes({ users, sessions, lifetime, log }: SignInSettings)
   const routes = Router()
   routes.use(json({ limit: '16kb' }))
 
-  // Wrong ones alone are counted: a person may sign in as often as they like.
-  const wrongLogins = rateLimit({
-    windowMs: 15 * 60_000,
-    limit: 20,
-    skipSuccessfulRequests: true,
-    // A database that is away makes nobody's password wrong, nor does having been put off.
-    requestWasSuccessful: (_request, { statusCode }) => statusCode !== 401,
-    standardHeaders: false,
-    legacyHeaders: false,
-    // The proxy sends `Forwarded` as well as `X-Forwarded-For`, which is the one that is read.
-    validate: { forwardedHeader: false },
-    handler: (_request, _response, next) =>
-      next(
-        refusal(429, 'Too many wrong sign-ins. Try again in a quarter of an hour.', {
-          headers: { 'Retry-After': '900' },
-        }),
-      ),
-  })
+  const wrongLogins = limitWrongSignIns((sentence, headers) => refusal(429, sentence, { headers }))
 
   routes.post('/login', wrongLogins, async (request, response) => {
     const { username, password, remember_me } = read(credentials, request.body)

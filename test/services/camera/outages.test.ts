@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdir } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, describe, type TestContext, test } from 'node:test'
 import pg from 'pg'
@@ -64,6 +64,34 @@ describe('room', needs('postgresql'), () => {
       Array.from({ length: 12 }, (_, at) => client.send(`take-${at}`, chunk, { index: 0, total: 1 })),
     )
     assert.equal(replies.filter(({ status }) => status === 200).length, 3)
+  })
+
+  // Bytes that were refused were counted by nobody, and could fill the disk that the quotas are there for.
+  test('is taken by what is refused as well, until the right bytes come or it is deleted', async (t) => {
+    const service = await startOnPostgres(t, quotas)
+    const client = await openSession(() => service.url)
+    const chunk = someRecording(chunkSize)
+    const form = { sha256: '0'.repeat(64) }
+    for (const index of [0, 1, 2]) assert.equal((await client.send('a', chunk, { index, form })).status, 400)
+    const over = await client.send('b', chunk, { index: 0 })
+    assert.equal(over.status, 413, over.text)
+    // They have their places, so those who were cut off can go on.
+    for (const index of [0, 1, 2]) assert.equal((await client.send('a', chunk, { index })).status, 200)
+    assert.equal((await client.send('b', chunk, { index: 0 })).status, 413)
+    const bytesOf = async (name: string) =>
+      (await client.videos()).find(({ video_id }) => video_id === name)?.size
+    assert.equal(await bytesOf('a'), 3 * chunkSize)
+    const own = { authorization: `Bearer ${client.token}` }
+    const address = `${service.url}/api/session/${client.sessionId}/recordings/`
+    assert.equal((await request(`${address}a`, { method: 'DELETE', headers: own })).status, 204)
+    for (const index of [0, 1, 2]) assert.equal((await client.send('c', chunk, { index, form })).status, 400)
+    assert.equal((await request(`${address}c`, { method: 'DELETE', headers: own })).status, 204)
+    assert.equal((await client.send('b', chunk, { index: 0 })).status, 200, 'what was deleted gives room')
+    assert.equal((await client.send('b', chunk, { index: 2, form })).status, 400)
+    // Two chunks, of which the second is the last: what was spoilt behind the end is cut off.
+    assert.equal((await client.send('b', chunk, { index: 1, total: 2 })).status, 200)
+    assert.equal((await client.fetch('b')).body.length, 2 * chunkSize)
+    assert.equal((await client.send('d', chunk, { index: 0 })).status, 200, 'and takes no room any more')
   })
 
   test('is left on the disk for others', async (t) => {
@@ -131,6 +159,7 @@ describe('with a real Postgres', needs('postgresql'), () => {
     const chunk = someRecording(chunkSize)
     for (const name of ['new', 'old']) await client.send(name, chunk, { index: 0, total: 1 })
     for (const name of ['started', 'abandoned']) await client.send(name, chunk, { index: 0 })
+    await client.send('lost', chunk, { index: 0, total: 1 })
     const forgotten = await openSession(() => service.url)
     const database = new pg.Client({ connectionString: service.env.DATABASE_URL })
     await database.connect()
@@ -140,6 +169,11 @@ describe('with a real Postgres', needs('postgresql'), () => {
     await database.query(
       `update recordings set updated_at = now() - interval '3 days' where video_id = 'abandoned'`,
     )
+    // All of it came, nobody finished it, and then its file was lost: the others have to go all the same.
+    const lost = await database.query(
+      `update recordings set state = 'receiving' where video_id = 'lost' returning id`,
+    )
+    await rm(join(service.folder, 'recordings', `${lost.rows[0].id}.webm`))
     await database.query(`update sessions set expires_at = now() - interval '1 hour' where id = $1`, [
       forgotten.sessionId,
     ])
@@ -147,13 +181,14 @@ describe('with a real Postgres', needs('postgresql'), () => {
     await service.start()
     const left = await eventually(async () => {
       const names = (await client.videos()).map(({ video_id }) => video_id)
-      return names.length === 2 && names
+      return names.length === 3 && names
     })
-    assert.deepEqual(left.toSorted(), ['new', 'started'])
+    assert.deepEqual(left.toSorted(), ['lost', 'new', 'started'])
+    assert.match(service.log(), /a recording cannot be finished/)
     await eventually(async () => (await readdir(join(service.folder, 'recordings'))).length === 2)
     await eventually(async () => (await database.query('select 1 from sessions')).rowCount === 1)
     const { rows } = await database.query('select bytes from sessions')
-    assert.equal(Number(rows[0].bytes), 2 * chunkSize, 'what went is not counted any more')
+    assert.equal(Number(rows[0].bytes), 3 * chunkSize, 'what went is not counted any more')
     assert.equal((await forgotten.send('x', chunk, { index: 0 })).status, 401)
     await database.end()
   })
@@ -165,6 +200,9 @@ test('names all wrong settings at once and ends with code 2', async (t) => {
     MAX_CHUNK: '0',
     QUALITY_ENGINE: 'magic',
     TRITON_URL: 'file:///x',
+    DATABASE_URL: 'mysql://x',
+    PORT: '70000',
+    GATEHOUSE_ADMIN: 'nowhere',
   }
   await assert.rejects(startCamera(t, { env }), (error: Error) => {
     assert.match(error.message, /ended with 2/)

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
+import { connect } from 'node:net'
 import { after, describe, test } from 'node:test'
 import { localEngine } from '../../../services/camera/quality/local.ts'
+import { eventually } from '../../harness/eventually.ts'
 import { request } from '../../harness/request.ts'
+import { onEnd } from '../../harness/teardown.ts'
 import { drawing, flat, large } from './pictures.ts'
 import { startQuality } from './quality-app.ts'
 
@@ -113,6 +116,26 @@ describe('what is no picture is refused', () => {
     assert.ok(refused.every(({ headers }) => headers['retry-after'] === '1'))
     assert.equal((await local.check(image)).status, 200)
   })
+})
+
+test('bodies that come slowly are no more than there is room for, and leave theirs when they go', async (t) => {
+  const { port } = new URL(local.url)
+  const slow = Array.from({ length: 4 }, () => connect(Number(port), '127.0.0.1'))
+  for (const socket of slow) {
+    onEnd(t, () => void socket.destroy())
+    socket.write(
+      'POST /api/quality/check HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 8388608\r\n\r\n{',
+    )
+  }
+  const image = await flat(100)
+  const refused = await eventually(async () => {
+    const reply = await local.check(image)
+    return reply.status === 503 && reply
+  })
+  assert.equal(refused.headers['retry-after'], '1')
+  assert.match(refused.text, /come at once/)
+  for (const socket of slow) socket.destroy()
+  await eventually(async () => (await local.check(image)).status === 200)
 })
 
 test('an answer is a picture’s own: nothing of it is kept or named in an address', async () => {

@@ -13,12 +13,14 @@ import {
 } from '../../../services/hikvision/simulator/payloads.ts'
 import { request } from '../../harness/request.ts'
 import { onEnd } from '../../harness/teardown.ts'
-import { host, soon, startScene } from './scene.ts'
+import { host, password, soon, startScene } from './scene.ts'
 
 /** Events on their whole way: from a device through the proxy onto the disk, into the database, the logs and the page. */
 
 const t = { after }
-const scene = await startScene(t)
+// What lies in a folder whose name begins with a dot was not handed out.
+const data = '.data/hikvision'
+const scene = await startScene(t, { DATA_DIR: data })
 
 const jpeg = Buffer.from('ffd8ffe000104a46494600010100000100010000ffd9', 'hex')
 let made = 0
@@ -201,7 +203,7 @@ describe('events in', () => {
 
   test('are written to the logs of the day', async () => {
     const lines = await soon(async () => {
-      const folder = join(scene.folder, 'data/hikvision/logs')
+      const folder = join(scene.folder, data, 'logs')
       const files = await readdir(folder)
       const texts = await Promise.all(
         [/^hikvision_events_\d{4}-\d\d-\d\d\.log$/, /^Access Log \d{4}-\d\d-\d\d\.log$/].map((name) =>
@@ -271,6 +273,27 @@ describe('the page', () => {
       headers: { 'sec-fetch-site': 'same-origin' },
     })
     assert.match(String(reply.headers['set-cookie']), /Max-Age=0; Path=\/; Secure; HttpOnly; SameSite=Strict/)
+  })
+
+  test('lets no address guess on, even if it is right at last, and has it in the log', async () => {
+    const signIn = (word: string, from: string) =>
+      scene.ask('/admin/session', {
+        method: 'POST',
+        cookie: '',
+        from,
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ username: 'admin', password: word }),
+      })
+    const wrong = await Promise.all(Array.from({ length: 25 }, (_, n) => signIn(`guess-${n}`, '127.0.0.31')))
+    assert.deepEqual(
+      [401, 429].map((status) => wrong.filter((reply) => reply.status === status).length),
+      [20, 5],
+    )
+    const late = await signIn(password, '127.0.0.31')
+    assert.deepEqual([late.status, late.headers['retry-after']], [429, '900'])
+    assert.equal((await signIn(password, '127.0.0.32')).status, 200)
+    assert.match(scene.service.log(), /"a sign-in failed","client":"127.0.0.31","user":"admin"/)
+    assert.doesNotMatch(scene.service.log(), /guess-/)
   })
 
   test('hands out what was found as a table, in which no name becomes a formula', async () => {

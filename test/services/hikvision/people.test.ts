@@ -114,7 +114,12 @@ for (const [name, needed, settings] of databases)
       // The old one was asked for the newer call first.
       assert.deepEqual(sent, [1, 2])
 
+      const { people } = await scene.json<{ people: { face: string }[] }>('GET', '/admin/people')
+      const kept = `/${people[0]?.face}`
+      assert.equal((await scene.ask(kept)).status, 200)
       assert.equal((await scene.ask('/admin/people/E-7/face', { method: 'DELETE' })).status, 200)
+      // It once stayed for as long as the disk did, after the person had long gone.
+      assert.equal((await scene.ask(kept)).status, 404)
       for (const { faces } of both) await soon(() => faces.size === 0)
       // From one device alone, then from all.
       await scene.json('PUT', '/admin/people/E-7', {
