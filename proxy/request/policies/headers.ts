@@ -25,10 +25,14 @@ interface CompiledEdit {
   readonly add: readonly HeaderEntry[]
 }
 
+/**
+ * Of a request, the twin with underscores goes as well: CGI and WSGI read `X_User` and `X-User` as one, and a client could
+ * say by the one what the other was to keep from it.
+ */
 function editPairs(fields: RequestHeaders, edit: CompiledEdit): void {
   let kept = 0
   for (let i = 0; i < fields.length; i += 2) {
-    if (edit.gone.has((fields[i] as string).toLowerCase())) continue
+    if (edit.gone.has(dashed((fields[i] as string).toLowerCase()))) continue
     fields[kept++] = fields[i] as string
     fields[kept++] = fields[i + 1] as string
   }
@@ -52,7 +56,12 @@ function compileEdit(side: 'request' | 'response', edit: Edit): CompiledEdit | u
   const add = entriesOf(side, edit.add)
   const remove = edit.remove.map((name) => checkName(side, name))
   if (set.length + add.length + remove.length === 0) return undefined
-  return { gone: new Set([...remove, ...set.map(([name]) => name)]), set, add }
+  const gone = [...remove, ...set.map(([name]) => name)]
+  return { gone: new Set(side === 'request' ? gone.map(dashed) : gone), set, add }
+}
+
+function dashed(name: string): string {
+  return name.includes('_') ? name.replaceAll('_', '-') : name
 }
 
 function entriesOf(side: 'request' | 'response', fields: Record<string, string>): HeaderEntry[] {
