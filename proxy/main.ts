@@ -107,14 +107,15 @@ command('import', 'read a site of nginx, a Caddyfile, Traefik or Apache, and wri
     process.exitCode = await runImport({ file, from, out, json }, io)
   })
 
-command('schema', 'print the JSON Schema of routes.yaml, which editors read')
+command('schema', 'print the JSON Schema of routes.yaml, or of routes.test.yaml, which editors read')
   .option('-f, --file <file>', 'a route table whose extensions are described, too')
-  .option('--write [file]', 'write it to a file; without a name to the one that comes with Gatehouse')
-  .option('--check', 'only compare with that file')
+  .option('--tests', 'that of routes.test.yaml')
+  .option('--write [file]', 'write it to a file; without a name both to those that come with Gatehouse')
+  .option('--check', 'only compare with that file, or those')
   .addOption(jsonOption())
-  .action(async ({ file, write, check = false, json = false }) => {
+  .action(async ({ file, tests = false, write, check = false, json = false }) => {
     const { runSchema } = await import('./cli/schema.ts')
-    process.exitCode = await runSchema({ file, write: write === true ? '' : write, check, json }, io)
+    process.exitCode = await runSchema({ file, tests, write: write === true ? '' : write, check, json }, io)
   })
 
 command('upstreams', 'show each target of the running Gatehouse: its health, lease, exchanges, last error')

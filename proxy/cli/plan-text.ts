@@ -64,12 +64,14 @@ function tunnels({ endedTunnels }: Plan): string[] {
   })
 }
 
-function requests({ requests, since, unread, assumed, uncounted, changes }: Replay, style: Style): string[] {
+function requests(
+  { requests, since, unread, assumed, uncounted, limits, changes }: Replay,
+  style: Style,
+): string[] {
   const number = (value: number): string => value.toLocaleString('en')
   if (requests === 0) return ['', 'There are no requests in the access log to try it on.']
   const changed = changes.reduce((sum, { count }) => sum + count, 0)
-  const from =
-    since === undefined ? '' : ` since ${new Date(since).toISOString().slice(0, 16).replace('T', ' ')} UTC`
+  const from = since === undefined ? '' : ` since ${minute(since)}`
   const lines = [
     '',
     changed === 0
@@ -93,5 +95,13 @@ function requests({ requests, since, unread, assumed, uncounted, changes }: Repl
     lines.push(
       `${number(uncounted)} requests pass a rate limit here that counts by a claim, or by a field that the log hides.`,
     )
+  if (limits?.since !== undefined && limits.undercounted > 0)
+    lines.push(
+      `${number(limits.undercounted)} requests came to a rate limit before its first window was over. Limits count from ${minute(limits.since)} on: who had used up some of one before that may have been refused sooner than it says here.`,
+    )
   return lines
+}
+
+function minute(time: number): string {
+  return `${new Date(time).toISOString().slice(0, 16).replace('T', ' ')} UTC`
 }

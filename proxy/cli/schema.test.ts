@@ -45,3 +45,11 @@ routes: [{ name: r, files: . }]
   writeFileSync(`${folder}/r.yaml`, text.replace('files', 'fils'))
   assert.equal(await runSchema({ json: false, check: false, file: `${folder}/r.yaml` }, io), 2)
 })
+
+test('that of routes.test.yaml stands beside it, and tells each state of an upstream', async () => {
+  const { said, io } = listen()
+  assert.equal(await runSchema({ check: false, json: false, tests: true }, io), 0)
+  const { upstream } = JSON.parse(said.out.join('\n')).properties.tests.items.properties
+  assert.match(upstream.description, /`away` has no target/)
+  assert.equal(await runSchema({ check: true, json: false }, io), 0)
+})

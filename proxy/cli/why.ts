@@ -1,5 +1,6 @@
 import { styleText } from 'node:util'
 import { parseAddress } from '../address.ts'
+import { upstreamStates } from '../config/route-tests.ts'
 import type { RecentDecision } from '../observability/recent-decisions.ts'
 import { shellWord } from '../rehearsal/shell-word.ts'
 import { askAdmin } from './ask-admin.ts'
@@ -106,8 +107,9 @@ function asCurl(decision: RecentDecision): string {
 
 /** An entry for routes.test.yaml that holds what was decided. */
 function asTest(decision: RecentDecision): string {
-  const { request, status, route, policy, client, listener } = decision
+  const { request, status, route, policy, client, listener, error } = decision
   if (request === undefined) return '# it was no request'
+  const [state] = Object.entries(upstreamStates).find(([, code]) => code === error) ?? []
   const expected = [`route: ${route ?? 'false'}`]
   if (decision.decision === 'allow') expected.push('passes: true')
   else expected.push(`status: ${status}`)
@@ -117,6 +119,7 @@ function asTest(decision: RecentDecision): string {
     `    from: "${client}"`,
     `    listener: ${listener}`,
     ...(request.upgrade ? ['    upgrade: true'] : []),
+    ...(state === undefined ? [] : [`    upstream: ${state}`]),
     `    expect: { ${expected.join(', ')} }`,
   ].join('\n')
 }

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { ReadExtension } from './extensions.ts'
 import { type PolicyName, policySchemas } from './policy-schemas.ts'
 import { policyBlock } from './route-schema.ts'
+import { testFile } from './route-tests.ts'
 import { schema } from './schema.ts'
 
 export type JsonSchema = { [key: string]: unknown }
@@ -22,6 +23,15 @@ export function toJsonSchema(extensions?: ReadonlyMap<string, ReadExtension>): J
 /** The file's text, ending with a newline. */
 export function printJsonSchema(extensions?: ReadonlyMap<string, ReadExtension>): string {
   return `${JSON.stringify(toJsonSchema(extensions), null, 2)}\n`
+}
+
+/** That of routes.test.yaml. */
+export function printTestSchema(): string {
+  return `${JSON.stringify(toTestSchema(), null, 2)}\n`
+}
+
+export function toTestSchema(): JsonSchema {
+  return { title: 'routes.test.yaml of Gatehouse', ...forEditors(convert(testFile)) }
 }
 
 function convert(type: z.ZodType): JsonSchema {

@@ -1,25 +1,69 @@
 import { readFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { z } from 'zod'
+import type { ErrorCode } from '../errors.ts'
 import type { ConfigProblem } from './loaded.ts'
 import { describeIssues, plainWords } from './sentences.ts'
 import { readSource } from './source.ts'
 
 /** The shape of routes.test.yaml: requests, and what has to become of them. It is read as routes.yaml is. */
 
+/** In which state a request may find its upstream, and the error of the catalogue that it gets then. */
+export const upstreamStates = {
+  away: 'upstream_away',
+  refusing: 'upstream_refused',
+  slow: 'upstream_timeout',
+  broken: 'upstream_broken',
+  untrusted: 'upstream_tls',
+  busy: 'upstream_full',
+} as const satisfies Readonly<Record<string, ErrorCode>>
+
+export type UpstreamState = keyof typeof upstreamStates
+
 const requestLine = /^([A-Za-z-]+)\s+(\S+)$/
 const fields = z.record(z.string(), z.union([z.string(), z.literal(false)]))
 
 const expectation = z
   .strictObject({
-    route: z.union([z.string(), z.literal(false)]).optional(),
-    passes: z.boolean().optional(),
-    status: z.int().min(100).max(599).optional(),
-    refusedBy: z.string().optional(),
-    to: z.string().optional(),
-    location: z.string().optional(),
-    headers: fields.optional(),
-    sends: z.strictObject({ path: z.string().optional(), headers: fields.optional() }).optional(),
+    route: z
+      .union([z.string(), z.literal(false)])
+      .optional()
+      .describe('The route that serves it; `false` where none does.'),
+    passes: z
+      .boolean()
+      .optional()
+      .describe('Whether every policy lets it pass, in whatever state its upstream is.'),
+    status: z
+      .int()
+      .min(100)
+      .max(599)
+      .optional()
+      .describe(
+        'Of a refusal, a redirect or an error page. What an upstream or a file answers is theirs to say.',
+      ),
+    refusedBy: z.string().optional().describe('The policy that refuses, or `none`.'),
+    to: z.string().optional().describe('The upstream, with its key if it has one: `desktop/alice`.'),
+    location: z.string().optional().describe('The field Location of a redirect.'),
+    headers: fields.optional().describe('Fields of the response; `false` for one that must not be there.'),
+    body: z
+      .union([
+        z
+          .string()
+          .min(1)
+          .transform((text) => [text]),
+        z.array(z.string().min(1)).min(1),
+      ])
+      .optional()
+      .describe(
+        'Text that an error page or another answer of this proxy holds, as it is sent or as it is read.',
+      ),
+    sends: z
+      .strictObject({
+        path: z.string().optional().describe('With the query.'),
+        headers: fields.optional().describe('Fields of the request; `false` for one that must not be there.'),
+      })
+      .optional()
+      .describe('What the upstream gets.'),
   })
   .refine(
     (all) => Object.keys(all).length > 0,
@@ -27,17 +71,28 @@ const expectation = z
   )
 
 const routeTest = z.strictObject({
-  name: z.string().optional(),
-  request: z.string().regex(requestLine, 'is not a request; write one such as GET https://localhost/close'),
-  from: z.string().default('127.0.0.1'),
-  headers: z.record(z.string(), z.string()).default({}),
-  listener: z.string().optional(),
-  http2: z.boolean().default(false),
-  upgrade: z.boolean().default(false),
-  expect: expectation,
+  name: z.string().optional().describe('What is promised. Default: the request.'),
+  request: z
+    .string()
+    .regex(requestLine, 'is not a request; write one such as GET https://localhost/close')
+    .describe('Method and address, as a browser would have them: `GET https://localhost/close`.'),
+  from: z.string().default('127.0.0.1').describe('Address of the client.'),
+  headers: z.record(z.string(), z.string()).default({}).describe('Fields of the request.'),
+  listener: z.string().optional().describe('Where it arrives, if the address does not tell.'),
+  http2: z.boolean().default(false).describe('Ask over HTTP/2.'),
+  upgrade: z.boolean().default(false).describe('Ask for a WebSocket.'),
+  upstream: z
+    .enum(Object.keys(upstreamStates) as [UpstreamState, ...UpstreamState[]])
+    .optional()
+    .describe(
+      'How it finds its upstream, so that the error page shows: `away` has no target, `refusing` takes no connection, `slow` answers too late, `broken` answers what cannot be relayed, `untrusted` has no certificate that holds, `busy` has no connection to spare.',
+    ),
+  expect: expectation.describe('What has to become of it.'),
 })
 
-const testFile = z.strictObject({ tests: z.array(routeTest) })
+export const testFile = z.strictObject({
+  tests: z.array(routeTest).describe('Requests, and what has to become of them.'),
+})
 
 /** One test with its place in the file. */
 export interface RouteTest extends Omit<z.output<typeof routeTest>, 'request' | 'name'> {

@@ -8,6 +8,51 @@ export function closeRoute(route: Pick<ImportedRoute, 'policies'>): void {
   route.policies.deny = ['0.0.0.0/0', '::/0']
 }
 
+export function isClosed({ policies: { deny } }: Pick<ImportedRoute, 'policies'>): boolean {
+  return Array.isArray(deny) && deny.includes('0.0.0.0/0')
+}
+
+/**
+ * Closes a path whose own rules could not be read: the routes around it would serve it otherwise, by theirs. It leads where
+ * they lead. Answers whether anybody would have come.
+ */
+export function closePath(
+  routes: ImportedRoute[],
+  place: Pick<ImportedRoute, 'hosts' | 'listeners' | 'path' | 'exact' | 'line'>,
+): boolean {
+  const sharesHost = ({ hosts }: ImportedRoute): boolean =>
+    hosts.length === 0 || place.hosts.length === 0 || hosts.some((host) => place.hosts.includes(host))
+  const around = routes
+    .filter((route) => sharesHost(route) && !route.exact && isWithin(place.path, route.path))
+    .filter(({ listeners }) => listeners.some((name) => place.listeners.includes(name)))
+    .sort((a, b) => b.path.length - a.path.length)[0]
+  if (around === undefined) return false
+  const closed: ImportedRoute = { ...around, ...routeBelow(around, place.path), ...place, name: '' }
+  closeRoute(closed)
+  routes.push(closed)
+  return true
+}
+
+/** Where a path below that of a route leads, by that route. */
+export function routeBelow(around: ImportedRoute, path: string): Partial<ImportedRoute> {
+  const rest = around.path === '/' ? path : path.slice(around.path.length)
+  const { to, host, redirect, timeouts, files, prefix } = around
+  const root = typeof files === 'string' ? files : files?.root
+  return {
+    to,
+    host,
+    redirect,
+    timeouts,
+    files: root === undefined ? undefined : `${root.replace(/\/+$/, '')}${rest}`,
+    prefix: prefix === undefined ? undefined : `${prefix === 'strip' ? '' : prefix}${rest}`,
+    policies: structuredClone(around.policies),
+  }
+}
+
+export function isWithin(path: string, prefix: string): boolean {
+  return path === prefix || path.startsWith(prefix === '/' ? '/' : `${prefix}/`)
+}
+
 export const closedUntilDecided = 'its route is closed: write who may pass, and remove its `deny`'
 
 /** One line that lets an address pass or not. `all` stands for everybody. */

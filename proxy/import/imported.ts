@@ -7,6 +7,8 @@ export interface Imported {
   /** An address, where the other one gets certificates by itself. */
   automatic: string | undefined
   minVersion: 'TLSv1.3' | undefined
+  /** Networks of those in front, whose word about the client is believed. */
+  readonly trustedProxies: Set<string>
   readonly upstreams: Map<string, Record<string, unknown>>
   readonly routes: ImportedRoute[]
   /** Password files that the other one has within its configuration: their lines, by the name of the file. */
@@ -17,8 +19,11 @@ export interface Imported {
 
 export interface ImportedListener {
   readonly port: number
+  /** Undefined: every address of the machine. */
+  readonly address?: string
   readonly tls: boolean
   redirect?: string
+  proxyProtocol?: true
   acmeWebroot?: string
   clientCertificates?: { ca: string; require: boolean }
 }
@@ -57,6 +62,7 @@ export function emptyImport(): Imported {
     certificates: [],
     automatic: undefined,
     minVersion: undefined,
+    trustedProxies: new Set(),
     upstreams: new Map(),
     routes: [],
     passwords: new Map(),
@@ -64,13 +70,25 @@ export function emptyImport(): Imported {
   }
 }
 
-/** The name of the listener of that port, opened if it is not there: `http` and `https` for the first of each kind. */
-export function listenerOf({ listeners }: Imported, port: number, tls: boolean): string {
-  for (const [name, listener] of listeners) if (listener.port === port) return name
+/**
+ * The name of the listener of that port, opened if it is not there: `http` and `https` for the first of each kind. One that
+ * listens on an address alone stays on it.
+ */
+export function listenerOf({ listeners }: Imported, port: number, tls: boolean, address?: string): string {
+  for (const [name, listener] of listeners)
+    if (listener.port === port && listener.address === address) return name
   const plain = tls ? 'https' : 'http'
-  const name = listeners.has(plain) ? `${plain}${port}` : plain
-  listeners.set(name, { port, tls })
+  const base = listeners.has(plain) ? `${plain}${port}` : plain
+  let name = base
+  for (let number = 2; listeners.has(name); number++) name = `${base}-${number}`
+  listeners.set(name, { port, ...(address === undefined ? {} : { address }), tls })
   return name
+}
+
+/** Sets more of a listener. */
+export function setListener(imported: Imported, name: string, settings: Partial<ImportedListener>): void {
+  const listener = imported.listeners.get(name)
+  if (listener !== undefined) Object.assign(listener, settings)
 }
 
 /** An upstream of these targets, by a name that says where it leads: the same targets are one upstream. */
@@ -106,10 +124,50 @@ export function passwordsOf({ passwords }: Imported, users: readonly string[]): 
   return name
 }
 
+/** The fields that a route changes, one way; made if there are none yet. */
+export function fieldEdits(
+  { policies }: Pick<ImportedRoute, 'policies'>,
+  way: 'request' | 'response',
+): { set: Record<string, string>; remove: string[] } {
+  const headers = (policies.headers ?? {}) as Record<string, Partial<ReturnType<typeof fieldEdits>>>
+  const edits = { set: { ...headers[way]?.set }, remove: [...(headers[way]?.remove ?? [])] }
+  policies.headers = { ...headers, [way]: edits }
+  return edits
+}
+
+export function setField(
+  route: Pick<ImportedRoute, 'policies'>,
+  way: 'request' | 'response',
+  field: string,
+  value: string,
+): void {
+  fieldEdits(route, way).set[field] = value
+}
+
+/**
+ * Takes a field off. Also of a request whose field the other proxy sets to what is not known here: what a client sends of
+ * that name would pass for the proxy's own word.
+ */
+export function removeField(
+  route: Pick<ImportedRoute, 'policies'>,
+  way: 'request' | 'response',
+  field: string,
+): void {
+  const { set, remove } = fieldEdits(route, way)
+  delete set[field]
+  if (!remove.includes(field)) remove.push(field)
+}
+
 /** A text as a name of routes.yaml: letters, digits, - and _, with a letter first. */
 export function nameFrom(text: string): string {
   const name = text.replace(/[^A-Za-z0-9_]+/g, '-').replace(/^-+|-+$/g, '')
   return (/^[A-Za-z]/.test(name) ? name : `at-${name}`).slice(0, 60).replace(/^at-$/, '')
+}
+
+/** What was left out, as it stands in the file. */
+export function inOrder(imported: Imported): Imported {
+  imported.leftOut.sort((a, b) => a.line - b.line)
+  return imported
 }
 
 /** The whole as routes.yaml, with what was left out as comments at its head. `from`: the file that was read. */
@@ -123,6 +181,7 @@ export function routesYaml(imported: Imported, from: string): string {
       ]),
     ),
   }
+  if (imported.trustedProxies.size > 0) document.trustedProxies = [...imported.trustedProxies]
   const tls: Record<string, unknown> = {}
   if (imported.certificates.length > 0) tls.certificates = imported.certificates
   if (imported.automatic !== undefined) tls.automatic = { email: imported.automatic }
@@ -159,7 +218,22 @@ function nameRoutes(routes: readonly ImportedRoute[]): void {
   }
 }
 
+/** Policies without the parts of them that say nothing. */
+function spoken(policies: Record<string, unknown>): Record<string, unknown> {
+  const headers = Object.fromEntries(
+    Object.entries((policies.headers ?? {}) as Record<string, Record<string, object>>).flatMap(
+      ([way, edits]) => {
+        const kept = Object.entries(edits).filter(([, edit]) => Object.keys(edit).length > 0)
+        return kept.length === 0 ? [] : [[way, Object.fromEntries(kept)]]
+      },
+    ),
+  )
+  const { headers: _, ...others } = policies
+  return Object.keys(headers).length === 0 ? others : { ...others, headers }
+}
+
 function routeYaml(route: ImportedRoute): Record<string, unknown> {
+  const policies = spoken(route.policies)
   const match: Record<string, unknown> = {}
   if (route.hosts.length > 0) match.host = route.hosts.length === 1 ? route.hosts[0] : route.hosts
   if (route.path !== '/' || route.exact) match.path = route.path
@@ -172,7 +246,7 @@ function routeYaml(route: ImportedRoute): Record<string, unknown> {
     name: route.name,
     match,
     listeners: route.listeners,
-    ...(Object.keys(route.policies).length === 0 ? {} : { policies: route.policies }),
+    ...(Object.keys(policies).length === 0 ? {} : { policies }),
     ...(route.to === undefined ? {} : { to: route.to }),
     ...(route.files === undefined ? {} : { files: route.files }),
     ...(route.redirect === undefined ? {} : { redirect: route.redirect }),

@@ -1,5 +1,5 @@
 import { closedUntilDecided, closeRoute } from './guards.ts'
-import type { ImportedRoute } from './imported.ts'
+import { type ImportedRoute, removeField, setField } from './imported.ts'
 import { ageOf, destinationOf, leaveOut, type Site } from './nginx-site.ts'
 import type { Directive } from './nginx-syntax.ts'
 
@@ -16,17 +16,20 @@ export function applyRule(rule: Directive, route: ImportedRoute, site: Site, loc
 
 /** Why a directive is left out. */
 export function whyLeftOut(rule: Directive): string {
-  if (isGuard(rule)) return `what guards has no counterpart here: ${closedUntilDecided}`
+  if (rule.name === 'include' && isGuard(rule)) return `${whys.include}: ${closedUntilDecided}`
+  if (isGuard(rule)) return `what may guard has no counterpart here: ${closedUntilDecided}`
   return whys[rule.name] ?? 'has no counterpart here'
 }
 
-/** Whether a directive keeps somebody out. What is left out of these closes its route. */
-export function isGuard({ name, block = [] }: Directive): boolean {
-  if (name === 'if')
-    return block.some((rule) => /^(deny|return)$/.test(rule.name) && !/^[123]/.test(rule.args[0] ?? ''))
-  return /^(auth_(?!basic)|access_by|rewrite_by|internal$|secure_link|valid_referers|modsecurity|perl$)/.test(
-    name,
-  )
+/**
+ * Whether a directive may keep somebody out: every one may that is not known to do something else. What is left out of
+ * these closes its route.
+ */
+export function isGuard({ name, args, block = [] }: Directive): boolean {
+  if (name === 'if') return !isHarmlessIf(args, block)
+  if (name === 'include') return !harmlessFiles.test(args[0] ?? '')
+  if (/^(proxy_pass|return|try_files)$/.test(name)) return false
+  return guards.test(name) || !harmless.test(name)
 }
 
 /** Whether this proxy does by itself what the directive asks for, or another part of the import reads it. */
@@ -34,8 +37,8 @@ export function isOurs({ name, args }: Directive): boolean {
   if (Object.hasOwn(rules, name)) return true
   if (name === 'satisfy') return args[0] === 'all'
   if (name === 'autoindex') return args[0] === 'off'
-  if (name === 'include') return /(mime\.types|fastcgi_params|options-ssl-nginx\.conf)$/.test(args[0] ?? '')
-  if (name === 'proxy_set_header') return setByUs.test(args[0] ?? '')
+  if (name === 'include') return ownFiles.test(args[0] ?? '')
+  if (name === 'set') return !(args[1] ?? '$').includes('$')
   return byItself.has(name)
 }
 
@@ -46,12 +49,33 @@ interface Context {
   readonly location: string
 }
 
-/** Fields that are set for every upstream. */
+/** Fields that are set for every upstream, or belong to the connection. */
 const setByUs =
-  /^(X-Real-IP|X-Forwarded-(For|Proto|Host|Port|Server|Ssl|Prefix)|Forwarded|Upgrade|Connection|X-Request-ID)$/i
+  /^(X-Real-IP|X-Forwarded-(For|Proto|Host|Prefix)|Forwarded|Upgrade|Connection|X-Request-ID|TE|Expect|Keep-Alive|Sec-WebSocket-.*|Content-Length|Transfer-Encoding)$/i
+
+/** What these say is done here, or about others than who may come. */
+const ownFiles = /(mime\.types|(fastcgi|uwsgi|scgi)_params|fastcgi\.conf|options-ssl-nginx\.conf)$/
+const harmlessFiles =
+  /((modules|sites)-enabled\/\*.*|ssl[\w.-]*\.conf|self-signed\.conf|snakeoil\.conf|fastcgi-php\.conf|proxy_params|proxy\.conf|letsencrypt\.conf|websocket[\w.-]*\.conf|gzip[\w.-]*\.conf)$/
+
+const guards = /^(ssl_(crl|ocsp)|proxy_pass_request_headers|limit_req_status_on|secure_link.*)$/
+const harmless =
+  /^((proxy|fastcgi|uwsgi|scgi|grpc)_.*|gzip.*|brotli.*|zstd.*|ssl_.*|client_(header|body)_.*|large_client_header_buffers|send_timeout|send_lowat|keepalive.*|lingering.*|reset_timedout_connection|log_.*|access_log|error_log|error_page|recursive_error_pages|index|expires|etag|if_modified_since|max_ranges|add_header|add_trailer|more_(set|clear)_headers|sub_filter.*|charset.*|source_charset|override_charset|types.*|default_type|server_.*|absolute_redirect|port_in_redirect|resolver.*|open_file_cache.*|aio.*|directio.*|sendfile.*|tcp_.*|postpone_output|output_buffers|read_ahead|merge_slashes|underscores_in_headers|ignore_invalid_headers|http2.*|http3.*|quic.*|listen|location|set|rewrite|rewrite_log|break|uninitialized_variable_warn|map|mirror.*|chunked_transfer_encoding|connection_pool_size|request_pool_size|subrequest_output_buffer_size|disable_symlinks|limit_rate.*|limit_conn.*|limit_req.*|satisfy|root|alias|autoindex.*|stub_status|empty_gif|msie_.*|set_real_ip_from|real_ip_.*|opentracing.*|otel_.*|pagespeed.*|image_filter.*|userid.*|health_check.*|passenger_.*|vhost_.*)$/
+
+/** The scheme, a file that is there, a preflight: conditions that let nobody in who was kept out without them. */
+function isHarmlessIf(args: readonly string[], block: readonly Directive[]): boolean {
+  const [subject = ''] = args
+  if (/^\(!?-[fde]$/.test(subject))
+    return block.every(({ name }) => /^(rewrite|break|set|try_files)$/.test(name))
+  const answers = block.every(
+    ({ name, args: [status = ''] }) => name === 'add_header' || (name === 'return' && /^2/.test(status)),
+  )
+  return /^\(\$request_method$/.test(subject) && answers
+}
 
 const whys: Readonly<Record<string, string>> = {
-  include: 'what it names is not read; `nginx -T` prints all in one',
+  include: 'what it names is not read; `nginx -T` prints all in one, and that can be imported',
+  limit_conn: 'connections are bounded for all clients alike here (`limits.connectionsPerAddress`)',
   error_page: 'errors of the proxy itself have a page here; what a service answers goes through as it is',
   ssl_stapling: 'not done here; authorities give it up (Let’s Encrypt did in 2025), and browsers do not ask',
   ssl_stapling_verify:
@@ -102,6 +126,25 @@ const byItself = new Set([
   'proxy_busy_buffers_size',
   'proxy_ssl_server_name',
   'log_not_found',
+  'set_real_ip_from',
+  'real_ip_header',
+  'real_ip_recursive',
+  'ssl_verify_client',
+  'ssl_client_certificate',
+  'ssl_verify_depth',
+  'ssl_dhparam',
+  'ssl_ecdh_curve',
+  'ssl_buffer_size',
+  'ssl_early_data',
+  'types_hash_max_size',
+  'server_names_hash_bucket_size',
+  'client_body_timeout',
+  'client_header_timeout',
+  'client_body_buffer_size',
+  'client_header_buffer_size',
+  'large_client_header_buffers',
+  'keepalive_requests',
+  'send_timeout',
 ])
 
 const rules: Readonly<Record<string, (rule: Directive, route: ImportedRoute, context: Context) => void>> = {
@@ -125,15 +168,41 @@ const rules: Readonly<Record<string, (rule: Directive, route: ImportedRoute, con
     const [field = '', value = ''] = args
     if (/^host$/i.test(field)) {
       if (value === '$proxy_host') return
-      route.host = value.startsWith('$') ? undefined : value
-    } else if (setByUs.test(field)) return
-    else if (value.includes('$'))
-      leaveOut(site.imported, { name, args, line }, 'a field with variables is not known beforehand')
-    else set(route, 'request', field, value)
+      if (!value.startsWith('$') || /^\$(host|http_host|server_name|host:\$server_port)$/.test(value))
+        route.host = value.startsWith('$') ? undefined : value
+      else leaveOut(site.imported, { name, args, line }, 'a Host with variables is not known beforehand')
+      return
+    }
+    if (setByUs.test(field)) {
+      if (/^(X-Forwarded-\w+|X-Real-IP|Forwarded)$/i.test(field) && !value.includes('$'))
+        leaveOut(
+          site.imported,
+          { name, args, line },
+          'what a client is, and where it came in, is told as it is here',
+        )
+      return
+    }
+    if (value.toLowerCase() === `$http_${field.toLowerCase().replaceAll('-', '_')}`) return
+    if (value === '') return removeField(route, 'request', field)
+    if (!value.includes('$')) return setField(route, 'request', field, value)
+    removeField(route, 'request', field)
+    leaveOut(
+      site.imported,
+      { name, args, line },
+      'a field with variables is not known beforehand: it is taken off, so that no client can make it up',
+    )
+  },
+  proxy_hide_header({ args }, route) {
+    removeField(route, 'response', args[0] ?? '')
+  },
+  proxy_ssl_name({ args }, route, { site }) {
+    setUpstreamTls(route, site, { servername: args[0] })
+  },
+  proxy_ssl_trusted_certificate({ args }, route, { site }) {
+    setUpstreamTls(route, site, { ca: args[0] })
   },
   proxy_ssl_verify({ args }, route, { site }) {
-    const upstream = route.to === undefined ? undefined : site.imported.upstreams.get(route.to)
-    if (args[0] === 'off' && upstream !== undefined) upstream.tls = { insecureSkipVerify: true }
+    if (args[0] === 'off') setUpstreamTls(route, site, { insecureSkipVerify: true })
   },
   proxy_read_timeout({ args }, route) {
     route.timeouts = { ...route.timeouts, response: timeOf(args[0]), idle: timeOf(args[0]) }
@@ -143,9 +212,10 @@ const rules: Readonly<Record<string, (rule: Directive, route: ImportedRoute, con
     const upstream = route.to === undefined ? undefined : site.imported.upstreams.get(route.to)
     if (upstream !== undefined) upstream.connectTimeout = timeOf(args[0])
   },
-  add_header({ args }, route) {
+  add_header({ name, args, line }, route, { site }) {
     const [field = '', value = ''] = args
-    if (!value.includes('$')) set(route, 'response', field, value)
+    if (!value.includes('$')) setField(route, 'response', field, value)
+    else leaveOut(site.imported, { name, args, line }, 'a field with variables is not known beforehand')
   },
   client_max_body_size({ args }, route) {
     const [, number = '0', unit = ''] = /^(\d+)([kmg]?)$/i.exec(args[0] ?? '') ?? []
@@ -154,10 +224,18 @@ const rules: Readonly<Record<string, (rule: Directive, route: ImportedRoute, con
   // All lines of access together are read by their order, where the location is.
   allow() {},
   deny() {},
-  limit_except({ args, block = [] }, route) {
+  limit_except({ name, args, line, block = [] }, route, { site }) {
     const isClosed = block.length === 1 && block[0]?.name === 'deny' && block[0].args[0] === 'all'
-    if (isClosed) route.policies.methods = args
-    else closeRoute(route)
+    if (isClosed) {
+      route.policies.methods = args
+      return
+    }
+    closeRoute(route)
+    leaveOut(
+      site.imported,
+      { name, args, line },
+      `who may use other methods is not read: ${closedUntilDecided}`,
+    )
   },
   auth_basic({ args }, route) {
     if (args[0] === 'off') delete route.policies.basicAuth
@@ -172,8 +250,17 @@ const rules: Readonly<Record<string, (rule: Directive, route: ImportedRoute, con
     if (rate === undefined) return leaveOut(site.imported, { name, args, line }, `there is no zone ${zone}`)
     const burst = Number(/burst=(\d+)/.exec(args.join(' '))?.[1] ?? 0)
     // A window of a minute holds what the rate lets through in it, and the burst besides.
-    const perMinute = rate.per === '1s' ? rate.limit * 60 : rate.limit
-    route.policies.rateLimit = { limit: perMinute + burst, per: '1m' }
+    const limit = rate.perMinute + burst
+    const { limit: other } = (route.policies.rateLimit ?? {}) as { limit?: number }
+    leaveOut(
+      site.imported,
+      { name, args, line },
+      other === undefined
+        ? `counted in windows here: ${limit} in any minute, which may come all at once`
+        : `one limit counts a route here, and the lower one stays: ${Math.min(limit, other)} a minute`,
+    )
+    if (other !== undefined && other <= limit) return
+    route.policies.rateLimit = { limit, per: '1m', ...(rate.by === 'client' ? {} : { by: rate.by }) }
   },
   gzip({ args }, route) {
     if (args[0] === 'on') route.policies.compress = true
@@ -190,14 +277,26 @@ const rules: Readonly<Record<string, (rule: Directive, route: ImportedRoute, con
     route.files = spa ? { root, spa } : root
   },
   alias({ args }, route) {
-    route.files = (args[0] ?? '').replace(/(.)\/+$/, '$1')
+    const root = (args[0] ?? '').replace(/(.)\/+$/, '$1')
+    const spa = typeof route.files === 'object' && route.files.spa
+    route.files = spa ? { root, spa } : root
   },
-  try_files({ args }, route) {
-    if (!/index\.html$/.test(args.at(-1) ?? '')) return
+  try_files({ name, args, line }, route, { site, location }) {
+    const last = args.at(-1) ?? ''
+    if (route.to !== undefined || /^=404$/.test(last)) return
+    const index = `${location.replace(/\/+$/, '')}/index.html`
+    if (last !== index && !/\$uri\/?$/.test(last))
+      return leaveOut(
+        site.imported,
+        { name, args, line },
+        'what is no file is 404 here, or the index of the folder',
+      )
     const root = typeof route.files === 'object' ? route.files.root : (route.files ?? '')
-    if (route.to === undefined) route.files = { root, spa: true }
+    if (last === index) route.files = { root, spa: true }
   },
   return({ name, args, line }, route, { site }) {
+    // Whatever nobody gets there, nobody gets here.
+    if (/^[45]\d\d$/.test(args[0] ?? '')) return closeRoute(route)
     const status = args.length > 1 ? Number(args[0]) : 302
     const location = (args.at(-1) ?? '')
       .replaceAll('$request_uri', '{path}{query}')
@@ -217,9 +316,9 @@ const rules: Readonly<Record<string, (rule: Directive, route: ImportedRoute, con
   },
 }
 
-function set(route: ImportedRoute, way: 'request' | 'response', field: string, value: string): void {
-  const headers = (route.policies.headers ?? {}) as Record<string, { set: Record<string, string> }>
-  route.policies.headers = { ...headers, [way]: { set: { ...headers[way]?.set, [field]: value } } }
+function setUpstreamTls(route: ImportedRoute, { imported }: Site, settings: Record<string, unknown>): void {
+  const upstream = route.to === undefined ? undefined : imported.upstreams.get(route.to)
+  if (upstream !== undefined) upstream.tls = { ...(upstream.tls as object), ...settings }
 }
 
 /** nginx's `60` and `1h30m` are seconds, or added up. */

@@ -15,6 +15,8 @@ export interface LoggedExchange {
     readonly tls?: unknown
   }
   readonly status: number
+  /** Whom a policy took the client for; empty if nobody. */
+  readonly user_id?: string
   /** Seconds. */
   readonly duration?: number
   readonly entrypoint: string

@@ -9,6 +9,7 @@ import type { Route } from '../request/match/route.ts'
 import { askPolicies } from '../request/policies/ask.ts'
 import { deny, type Policy, pass } from '../request/policies/policy.ts'
 import { judgeUnmatched } from '../request/unmatched.ts'
+import type { LogClock } from './replayed-limits.ts'
 import { listenersOf } from './sample-request.ts'
 
 /** What a table does with a request that was logged. */
@@ -28,17 +29,21 @@ export interface Judge {
   readonly assumed: number
   /** How many came to a limit that counts by something which the log hides, and so were not counted. */
   readonly uncounted: number
+  /** How many came to a limit whose window reaches back to before the log begins: some of it may be missing. */
+  readonly undercounted: number
 }
 
 /**
  * The log hides passwords, tokens and cookies, so policies that need them cannot be asked again: a request that brought
  * some is taken to be judged by them as it was. One that brought none is asked about, because it is refused for that.
  */
-export function createJudge({ state, config }: Gatehouse): Judge {
+export function createJudge({ state, config }: Gatehouse, clock: LogClock): Judge {
   const listeners = new Map(listenersOf(config).map((listener) => [listener.name, listener]))
   let current: LoggedExchange
   let assumed = 0
   let uncounted = 0
+  let undercounted = 0
+  let begin: number | undefined
   const policies = new Map<Route, readonly Policy[]>()
 
   const assuming = (policy: Policy): Policy => ({
@@ -47,20 +52,24 @@ export function createJudge({ state, config }: Gatehouse): Judge {
       const isHidden = current.shortened === true || facts.headers.raw.includes(hidden)
       if (policy.name !== 'forwardAuth' && !isHidden) return policy.decide?.(facts) ?? pass
       assumed++
-      return current.deny_policy === policy.name
-        ? deny('policy_denied', current.deny_reason ?? 'as it was logged')
-        : pass
+      if (current.deny_policy === policy.name)
+        return deny('policy_denied', current.deny_reason ?? 'as it was logged')
+      // The subject of a token is the one claim that the log tells.
+      return policy.name === 'jwt' && current.user_id ? { ...pass, claims: { sub: current.user_id } } : pass
     },
   })
   /** A rehearsal looks at a limit and does not count. Here all that came before is counted, too. */
   const counting = (policy: Policy, { config: { policies } }: Route): Policy => {
-    const by = policies.rateLimit?.by ?? 'client'
+    const { by = 'client', per = 0 } = policies.rateLimit ?? {}
     return {
       ...policy,
       decide(facts) {
-        if (!isHiddenFrom(by, facts, current)) return policy.decide?.({ ...facts, rehearsal: false }) ?? pass
-        uncounted++
-        return pass
+        if (isHiddenFrom(by, facts, current)) {
+          uncounted++
+          return pass
+        }
+        if (clock.now < (begin ?? clock.now) + per) undercounted++
+        return policy.decide?.({ ...facts, rehearsal: false }) ?? pass
       },
     }
   }
@@ -110,8 +119,12 @@ export function createJudge({ state, config }: Gatehouse): Judge {
     get uncounted() {
       return uncounted
     },
+    get undercounted() {
+      return undercounted
+    },
     async judge(logged) {
       current = logged
+      begin ??= clock.now
       const listener = listeners.get(logged.entrypoint)
       if (listener === undefined)
         return { ...refusal('no_route'), reason: `no listener ${logged.entrypoint}` }
@@ -135,8 +148,8 @@ const hidden = 'REDACTED'
 const needsCredentials: ReadonlySet<string> = new Set(['basicAuth', 'jwt', 'forwardAuth'])
 
 /** Whether the log does not tell by what a limit counted a request: claims stand in a token, and tokens in no log. */
-function isHiddenFrom(by: string, { headers }: Facts, { shortened }: LoggedExchange): boolean {
-  if (by.startsWith('claim:')) return true
+function isHiddenFrom(by: string, { headers, claims }: Facts, { shortened }: LoggedExchange): boolean {
+  if (by.startsWith('claim:')) return claims?.[by.slice('claim:'.length)] === undefined
   if (!by.startsWith('header:')) return false
   return shortened === true || headers.get(by.slice('header:'.length).toLowerCase()) === hidden
 }

@@ -5,6 +5,16 @@ import { type LoggedExchange, parseLoggedExchange, placesFromEnd } from '../obse
 export interface BegunExchange {
   readonly logged: LoggedExchange
   readonly began: number
+  /** It stands before those that were asked for. */
+  readonly isRunUp: boolean
+}
+
+export interface LastExchangesSettings {
+  /** At most so many, the last ones. */
+  readonly last: number
+  /** And before them those of so many milliseconds, but no more than a hundred thousand: a limit counts them, too. */
+  readonly runUp: number
+  onUnread(): void
 }
 
 /**
@@ -14,12 +24,11 @@ export interface BegunExchange {
  */
 export async function* lastExchanges(
   files: readonly string[],
-  last: number,
-  onUnread: () => void,
+  { last, runUp, onUnread }: LastExchangesSettings,
 ): AsyncGenerator<BegunExchange> {
   const handles = await Promise.all(files.map((file) => open(file, 'r')))
   try {
-    const parts = await findParts(handles, last)
+    const parts = await findParts(handles, last, runUp)
     yield* sorted(merged(parts.map((part) => exchangesOf(part, onUnread))))
   } finally {
     await Promise.all(handles.map((handle) => handle.close()))
@@ -28,28 +37,34 @@ export async function* lastExchanges(
 
 // --- internal ---
 
+const mostRunUp = 100_000
+
 interface Part {
   readonly handle: FileHandle
-  /** Bytes. */
+  /** Bytes: where the run-up begins, and where it is over. */
   start: number
+  asked: number
   readonly end: number
 }
 
 /** Where the last exchanges of all files begin in each of them. Files that have none are left out. */
-async function findParts(handles: readonly FileHandle[], last: number): Promise<Part[]> {
+async function findParts(handles: readonly FileHandle[], last: number, runUp: number): Promise<Part[]> {
   const readers = await Promise.all(
     handles.map(async (handle) => {
       const end = (await handle.stat()).size
-      return { part: { handle, start: end, end }, places: placesFromEnd(handle, end) }
+      return { part: { handle, start: end, asked: end, end }, places: placesFromEnd(handle, end) }
     }),
   )
   const heads = await Promise.all(readers.map(({ places }) => timed(places)))
-  for (let found = 0; found < last; found++) {
+  let earliest = Number.NEGATIVE_INFINITY
+  for (let found = 0; found < last + mostRunUp; found++) {
     const newest = heads.reduce((best, head, at) => (isNewer(head, heads[best]) ? at : best), 0)
     const head = heads[newest]
     const reader = readers[newest]
-    if (head === undefined || reader === undefined) break
+    if (head === undefined || reader === undefined || head.time < earliest) break
     reader.part.start = head.offset
+    if (found < last) reader.part.asked = head.offset
+    if (found === last - 1) earliest = runUp === 0 ? Number.POSITIVE_INFINITY : head.time - runUp / 1000
     heads[newest] = await timed(reader.places)
   }
   await Promise.all(readers.map(({ places }) => places.return(undefined)))
@@ -77,14 +92,20 @@ async function timed(places: ReturnType<typeof placesFromEnd>): Promise<TimedPla
 }
 
 async function* exchangesOf(
-  { handle, start, end }: Part,
+  { handle, start, asked, end }: Part,
   onUnread: () => void,
 ): AsyncGenerator<BegunExchange> {
-  for await (const line of handle.readLines({ start, end: end - 1, autoClose: false })) {
-    if (line === '') continue
-    const logged = parseLoggedExchange(line)
-    if (logged === undefined) onUnread()
-    else yield { logged, began: (logged.ts - (logged.duration ?? 0)) * 1000 }
+  for (const [from, until, isRunUp] of [
+    [start, asked, true],
+    [asked, end, false],
+  ] as const) {
+    if (from === until) continue
+    for await (const line of handle.readLines({ start: from, end: until - 1, autoClose: false })) {
+      if (line === '') continue
+      const logged = parseLoggedExchange(line)
+      if (logged !== undefined) yield { logged, began: (logged.ts - (logged.duration ?? 0)) * 1000, isRunUp }
+      else if (!isRunUp) onUnread()
+    }
   }
 }
 

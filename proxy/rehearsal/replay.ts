@@ -18,8 +18,18 @@ export interface Replay {
   readonly assumed: number
   /** Requests that a rate limit of the new table counts by something which the log hides: they pass it here. */
   readonly uncounted: number
+  /** How limits were counted; undefined where neither table has any. */
+  readonly limits: ReplayedCounts | undefined
   /** The largest first. */
   readonly changes: readonly ReplayChange[]
+}
+
+/** Limits are counted from the first request that is read. What a client had used up before that is not known. */
+export interface ReplayedCounts {
+  /** Unix milliseconds of that request, which may stand before the oldest that was judged. */
+  readonly since: number | undefined
+  /** Requests that came to a limit of either table less than its window after that: they may have had less left. */
+  readonly undercounted: number
 }
 
 /** Requests that change in the same way. */
@@ -56,18 +66,32 @@ export async function replay(
   after: Gatehouse,
   { files, last, clock, onProgress }: ReplaySettings,
 ): Promise<Replay> {
-  const [judgeBefore, judgeAfter] = [createJudge(before), createJudge(after)]
+  const [judgeBefore, judgeAfter] = [createJudge(before, clock), createJudge(after, clock)]
+  const windows = [before, after].flatMap(windowsOf)
+  const runUp = Math.max(0, ...windows)
   const groups = new Map<string, Group>()
   let requests = 0
   let unread = 0
   let since: number | undefined
+  let counted: number | undefined
+  let notJudged = { assumed: 0, uncounted: 0, undercounted: 0 }
   const onUnread = (): void => void unread++
-  for await (const { logged, began } of lastExchanges(files, last, onUnread)) {
-    requests++
-    since ??= began
+  const undercounted = (): number => Math.max(judgeBefore.undercounted, judgeAfter.undercounted)
+  for await (const { logged, began, isRunUp } of lastExchanges(files, { last, runUp, onUnread })) {
     // One that lasted long is told late, and a clock does not go back.
     clock.now = Math.max(clock.now, began)
+    counted ??= began
     const [was, willBe] = [await judgeBefore.judge(logged), await judgeAfter.judge(logged)]
+    if (isRunUp) {
+      notJudged = {
+        assumed: judgeAfter.assumed,
+        uncounted: judgeAfter.uncounted,
+        undercounted: undercounted(),
+      }
+      continue
+    }
+    requests++
+    since ??= began
     if (isOther(was, willBe)) gather(groups, { logged, was, willBe })
     if (requests % progressEvery === 0) onProgress?.(requests)
   }
@@ -75,8 +99,12 @@ export async function replay(
     requests,
     since,
     unread,
-    assumed: judgeAfter.assumed,
-    uncounted: judgeAfter.uncounted,
+    assumed: judgeAfter.assumed - notJudged.assumed,
+    uncounted: judgeAfter.uncounted - notJudged.uncounted,
+    limits:
+      windows.length === 0
+        ? undefined
+        : { since: counted, undercounted: undercounted() - notJudged.undercounted },
     changes: [...groups.values()].map(describe).sort((a, b) => b.count - a.count),
   }
 }
@@ -84,6 +112,11 @@ export async function replay(
 // --- internal ---
 
 const progressEvery = 5_000
+
+/** Milliseconds of each limit. */
+function windowsOf({ config }: Gatehouse): number[] {
+  return config.routes.flatMap(({ policies: { rateLimit } }) => (rateLimit ? [rateLimit.per] : []))
+}
 
 function isOther(was: Judgement, willBe: Judgement): boolean {
   return was.status !== willBe.status || was.route !== willBe.route || was.by !== willBe.by

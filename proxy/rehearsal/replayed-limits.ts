@@ -1,4 +1,5 @@
 import type { Count, CountStore, LimitStore } from '../request/policies/context.ts'
+import { boundKeys, type Generations, mostKeys, storeByPolicy } from '../request/policies/limit-store.ts'
 
 /** What time it is in a log that is replayed. Unix milliseconds. */
 export interface LogClock {
@@ -9,16 +10,8 @@ export interface LogClock {
  * Counts by the clock of a log: windows begin with the first request of their key, as in memory, and end when the log
  * has come so far. `most` bounds the keys of one policy.
  */
-export function replayedLimits(clock: LogClock, most = 100_000): LimitStore {
-  const stores = new Map<string, CountStore>()
-  return {
-    storeFor(name, windowMs) {
-      const key = `${name} ${windowMs}`
-      const store = stores.get(key) ?? countBy(clock, windowMs, most)
-      stores.set(key, store)
-      return store
-    },
-  }
+export function replayedLimits(clock: LogClock, most = mostKeys): LimitStore {
+  return storeByPolicy((windowMs) => countBy(clock, windowMs, most))
 }
 
 // --- internal ---
@@ -29,21 +22,17 @@ interface Window {
 }
 
 function countBy(clock: LogClock, windowMs: number, most: number): CountStore {
-  let current = new Map<string, Window>()
-  let previous = new Map<string, Window>()
+  const windows: Generations<Window> = { current: new Map(), previous: new Map() }
   const find = (key: string): Window | undefined => {
-    const found = current.get(key) ?? previous.get(key)
+    const found = windows.current.get(key) ?? windows.previous.get(key)
     return found !== undefined && found.end > clock.now ? found : undefined
   }
   return {
     increment(key) {
-      if (current.size >= most) {
-        previous = current
-        current = new Map()
-      }
+      boundKeys(windows, most)
       const window = find(key) ?? { totalHits: 0, end: clock.now + windowMs }
       window.totalHits++
-      current.set(key, window)
+      windows.current.set(key, window)
       return countOf(window)
     },
     get(key) {

@@ -3,7 +3,8 @@ import { loadRouteTests, type RouteTest } from '../config/route-tests.ts'
 import { type Rehearsal, rehearse } from '../request/rehearsal.ts'
 import { destinationText, isServed } from './explanation.ts'
 import { buildOffline } from './offline.ts'
-import { rehearsedHead } from './response-head.ts'
+import { readPage } from './page-text.ts'
+import { rehearsedResponse } from './rehearsed-response.ts'
 import { incomingOf } from './sample-request.ts'
 
 /** What became of one test: each thing that was expected and is otherwise, as a sentence. */
@@ -68,30 +69,31 @@ function problemsOf({ test, faults }: RouteTestResult): ConfigProblem[] {
 
 // --- internal ---
 
-function compare({ expect }: RouteTest, rehearsal: Rehearsal): string[] {
+function compare({ expect, upstream }: RouteTest, rehearsal: Rehearsal): string[] {
   const faults: string[] = []
   const differs = (what: string, wanted: unknown, found: unknown): void => {
     if (wanted !== undefined && wanted !== found)
       faults.push(`${what} is ${show(found)}, not ${show(wanted)}`)
   }
   const { route, decision } = rehearsal
-  const head = rehearsedHead(rehearsal)
+  const response = rehearsedResponse(rehearsal, upstream)
   differs('the route', expect.route === false ? 'none' : expect.route, route?.name ?? 'none')
   if (expect.passes !== undefined && expect.passes !== isServed(rehearsal))
     faults.push(expect.passes ? `it does not pass: ${whyNot(rehearsal)}` : 'it passes')
-  if (expect.status !== undefined && head.status === undefined)
+  if (expect.status !== undefined && response.status === undefined)
     faults.push(
       `it passes, and what answers decides the status: ${route === undefined ? 'the listener' : destinationText(route)}`,
     )
-  else differs('the status', expect.status, head.status)
+  else differs('the status', expect.status, response.status)
   differs(
     'the policy that refuses',
     expect.refusedBy,
     decision === undefined || decision.outcome === 'pass' ? 'none' : decision.policy,
   )
   differs('the upstream', expect.to, upstreamOf(rehearsal) ?? 'none')
-  differs('Location', expect.location, head.headers.location)
-  faults.push(...compareFields('the response', expect.headers, (name) => textOf(head.headers[name])))
+  differs('Location', expect.location, response.headers.location)
+  faults.push(...compareFields('the response', expect.headers, (name) => textOf(response.headers[name])))
+  for (const text of expect.body ?? []) faults.push(...missesText(response.body, text))
   if (expect.sends !== undefined) {
     const { sent } = rehearsal
     differs('the path that is sent', expect.sends.path, sent?.path ?? 'none')
@@ -113,6 +115,15 @@ function compareFields(
       return found === undefined ? [] : [`${name} of ${where} is ${show(found)}, not absent`]
     return found === value ? [] : [`${name} of ${where} is ${show(found)}, not ${show(value)}`]
   })
+}
+
+/** A page is what is sent, and what somebody reads of it. */
+function missesText(body: string | undefined, text: string): string[] {
+  if (body === undefined)
+    return [`what answers decides the body, so that nobody knows whether it holds "${text}"`]
+  const read = readPage(body)
+  if (body.includes(text) || read.includes(text)) return []
+  return [`the body does not hold "${text}": ${body === '' ? 'it is empty' : read}`]
 }
 
 function whyNot({ unreadable, ambiguous, decision, route }: Rehearsal): string {

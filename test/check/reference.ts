@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { toJsonSchema } from '../../proxy/config/json-schema.ts'
+import { toJsonSchema, toTestSchema } from '../../proxy/config/json-schema.ts'
 import { errors } from '../../proxy/errors.ts'
 import { metricsJson } from '../../proxy/observability/metrics.ts'
-import { describeKeys } from './schema-keys.ts'
+import { describeKeys, describeTestKeys } from './schema-keys.ts'
 import { declaredByService } from './service-metrics.ts'
 
 /**
@@ -31,6 +31,9 @@ async function writeReference(): Promise<string> {
     // biome-ignore lint/suspicious/noTemplateCurlyInString: it is shown as it is
     'Where a key holds `${NAME}` or `${NAME:-otherwise}`, the environment variable stands there.',
     table(['key', 'meaning'], routing),
+    '## routes.test.yaml',
+    'Requests, and what has to become of them: `gatehouse test` tries them, and so does every reload before it puts a table in force. Nothing is connected and no limit is used up.',
+    table(['key', 'meaning'], describeTestKeys(toTestSchema())),
     '## Policies',
     'Under `policies` of a route, or of `defaults` for every route.',
     table(['key', 'meaning'], policies),

@@ -22,6 +22,11 @@ export function describeKeys(schema: object): { routing: KeyRows; policies: KeyR
   return { routing: rowsBelow(root, ''), policies: rowsOf(policies, '') }
 }
 
+/** And of the tests beside it. */
+export function describeTestKeys(schema: object): KeyRows {
+  return rowsBelow(schema as Node, '')
+}
+
 function rowsOf(properties: Record<string, Node>, prefix: string): KeyRows {
   return Object.entries(properties).flatMap(([key, node]) => {
     const path = prefix === '' ? key : `${prefix}.${key}`

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { rehearsedHead } from '../../proxy/rehearsal/response-head.ts'
+import { rehearsedResponse } from '../../proxy/rehearsal/rehearsed-response.ts'
 import { incomingOf, type SampleRequest } from '../../proxy/rehearsal/sample-request.ts'
 import type { Incoming } from '../../proxy/request/accept/incoming.ts'
 import { rehearse } from '../../proxy/request/rehearsal.ts'
@@ -282,7 +282,7 @@ async function explain(request: SampleRequest, { gatehouse }: RunningProxy): Pro
     return { status: 400, route: undefined, location: undefined, sent: undefined }
   }
   const rehearsal = await rehearse(incoming, gatehouse.state)
-  const { status, headers } = rehearsedHead(rehearsal)
+  const { status, headers } = rehearsedResponse(rehearsal)
   const { sent, route } = rehearsal
   const passes = status === undefined
   return {

@@ -23,6 +23,7 @@ interface Asked {
   /** Seconds; the line is written when it has ended. */
   readonly lasting?: number
   readonly shortened?: true
+  readonly user?: string
 }
 
 describe('rate limits are replayed', () => {
@@ -68,7 +69,7 @@ describe('rate limits are replayed', () => {
     const asked = times(5, (i) => ({ at: i, headers: { Authorization: ['REDACTED'] } }))
     const folder = await layLogs(t, [asked])
     await writeFile(join(folder, 'routes.yaml'), table(''))
-    const limit = 'rateLimit: { limit: 2, by: "claim:sub" }, jwt: { key: "env:KEY" }'
+    const limit = 'rateLimit: { limit: 2, by: "claim:team" }, jwt: { key: "env:KEY" }'
     await writeFile(join(folder, 'new.yaml'), table(limit))
     const { stdout, stderr } = await runCli(['plan', 'new.yaml', '--log', '0.log'], {
       cwd: folder,
@@ -91,6 +92,36 @@ describe('rate limits are replayed', () => {
     assert.match(changes[0]?.example ?? '', /\/api\/list/)
   })
 
+  test('by the subject of a token it counts, since the log tells whom it was taken for', async (t) => {
+    const asked = times(6, (i) => ({
+      at: i,
+      from: `10.8.0.${i}`,
+      user: i % 2 === 0 ? 'ann' : 'ben',
+      headers: { Authorization: ['REDACTED'] },
+    }))
+    const policies = (by: string) => `rateLimit: { limit: 2, by: "${by}" }, jwt: { key: key }`
+    const known = await planOf(t, { policies: policies('claim:sub'), logs: [asked] })
+    assert.deepEqual([countOf(known), known.uncounted, known.assumed], [2, 0, 6])
+    const unknown = await planOf(t, { policies: policies('claim:team'), logs: [asked] })
+    assert.deepEqual([countOf(unknown), unknown.uncounted], [0, 6])
+  })
+
+  test('what stands before the last requests is counted, as far as a window reaches back', async (t) => {
+    const asked = times(100, (i) => ({ at: 10 * i, from: '10.8.0.1' }))
+    const limit = '{ limit: 10, per: 5m }'
+    const plan = await planOf(t, { limit, logs: [asked], last: 20 })
+    // The window of 300 s that began 300 s before them ends with the first of them: then 10 pass, and 10 do not.
+    assert.deepEqual([plan.requests, countOf(plan), plan.since], [20, 10, (beginning + 800) * 1000])
+    assert.deepEqual(plan.limits, { since: (beginning + 500) * 1000, undercounted: 0 })
+  })
+
+  test('a log that begins within a window does not tell all, and the plan says of how many', async (t) => {
+    const asked = times(20, (i) => ({ at: 10 * i, from: '10.8.0.1' }))
+    const plan = await planOf(t, { limit: '{ limit: 10, per: 1m }', logs: [asked] })
+    assert.deepEqual(plan.limits, { since: beginning * 1000, undercounted: 6 })
+    assert.equal((await planOf(t, { policies: '', logs: [asked] })).limits, undefined)
+  })
+
   test('of a longer log the last requests are taken, over all files', async (t) => {
     const [one, other] = [0, 1].map((odd) => times(50, (i) => ({ at: 2 * i + odd, from: '10.8.0.1' })))
     const plan = await planOf(t, {
@@ -98,7 +129,7 @@ describe('rate limits are replayed', () => {
       logs: [one ?? [], other ?? []],
       last: 30,
     })
-    assert.deepEqual([plan.requests, countOf(plan)], [30, 20])
+    assert.deepEqual([plan.requests, countOf(plan)], [30, 30])
     assert.equal(plan.since, (beginning + 70) * 1000)
   })
 })
@@ -116,25 +147,30 @@ function countOf({ changes }: Replay): number {
 }
 
 interface Logs {
-  /** Options of the limit, as in routes.yaml. */
-  readonly limit: string
+  /** Options of the limit, as in routes.yaml, or all policies. */
+  readonly limit?: string
+  readonly policies?: string
   readonly logs: readonly (readonly Asked[])[]
   readonly last?: number
 }
 
 /** What a plan says of a table that gets such a limit, for logs with these requests. */
-async function planOf(t: Teardown, { limit, logs, last = 100_000 }: Logs): Promise<Replay> {
+async function planOf(
+  t: Teardown,
+  { limit = '{}', policies = `rateLimit: ${limit}`, logs, last = 100_000 }: Logs,
+): Promise<Replay> {
   const folder = await layLogs(t, logs)
   const clock: LogClock = { now: 0 }
-  const build = async (policies: string): Promise<Gatehouse> => {
-    const loaded = await loadConfig({ file: join(folder, 'routes.yaml'), text: table(policies) })
+  await writeFile(join(folder, 'key'), 'k'.repeat(32))
+  const build = async (text: string): Promise<Gatehouse> => {
+    const loaded = await loadConfig({ file: join(folder, 'routes.yaml'), text: table(text) })
     if (!loaded.ok) throw new Error(loaded.problems.map(formatProblem).join())
     const gatehouse = buildOffline(loaded.config, () => {}, replayedLimits(clock))
     onEnd(t, () => gatehouse.close())
     return gatehouse
   }
   const files = logs.map((_, index) => join(folder, `${index}.log`))
-  return replay(await build(''), await build(`rateLimit: ${limit}`), { files, last, clock })
+  return replay(await build(''), await build(policies), { files, last, clock })
 }
 
 function table(policies: string): string {
@@ -160,6 +196,7 @@ function lineOf({
   headers = {},
   lasting = 0,
   shortened,
+  user = '',
 }: Asked): string {
   return JSON.stringify({
     level: 'info',
@@ -178,6 +215,7 @@ function lineOf({
     entrypoint: 'http',
     decision: 'allow',
     router: 'api',
+    user_id: user,
     shortened,
   })
 }

@@ -69,6 +69,38 @@ describe('gatehouse test', () => {
       assert.match(stdout, said)
     })
 
+  // What somebody reads while a service is away can be tried before it is.
+  const asked = 'request: GET http://app.example/inside, from: 10.0.0.1'
+  const pages: readonly (readonly [test: string, expect: string, said: RegExp])[] = [
+    [
+      'upstream: away, headers: { Accept: text/html }',
+      '{ passes: true, status: 503, headers: { Retry-After: "5", X-Team: blue }, body: [The service app is away, upstream_away] }',
+      /1 passed, 0 failed/,
+    ],
+    ['upstream: slow', '{ status: 504, body: \'"retryable":true\' }', /1 passed, 0 failed/],
+    [
+      'upstream: busy, headers: { Accept: text/html }',
+      '{ body: closed for ever }',
+      /the body does not hold "closed for ever": Error 503 All hands are busy The service app is busy\./,
+    ],
+    ['upstream: busy, upgrade: true', '{ status: 503 }', /a tunnel has a connection of its own/],
+    ['http2: false', '{ body: hello }', /what answers decides the body/],
+  ]
+  for (const [how, expect, said] of pages)
+    test(`tells of ${how}, ${expect}`, async (t) => {
+      const cwd = await folderWith(t, `tests: [{ ${asked}, ${how}, expect: ${expect} }]`)
+      const { code, stdout, stderr } = await runCli(['test'], { cwd })
+      assert.match(stdout, said, stderr)
+      assert.equal(code, /0 failed/.test(said.source) ? 0 : 1)
+    })
+
+  test('a state that no upstream is in is named with those that there are', async (t) => {
+    const cwd = await folderWith(t, `tests: [{ ${asked}, upstream: awya, expect: { status: 503 } }]`)
+    const { code, stderr } = await runCli(['test'], { cwd })
+    assert.equal(code, 2)
+    assert.match(stderr, /tests\[0\]\.upstream: "awya" is none of away, refusing.*; did you mean "away"\?/)
+  })
+
   test('answers in JSON, TAP and JUnit', async (t) => {
     const cwd = await folderWith(
       t,

@@ -30,6 +30,7 @@ admin: { port: 0 }
 workers: 2
 routes:
   - { name: inside, listeners: [http, https], match: { path: /inside }, policies: ${inside}, to: "${upstream.url}" }
+  - { name: gone, listeners: [http, https], match: { path: /gone }, to: "http://127.0.0.1:1" }
   - { name: rest, listeners: [http, https], to: "${upstream.url}" }
 `
   const serving = await startServing(t, withPolicies(policies), { folder })

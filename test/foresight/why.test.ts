@@ -40,13 +40,20 @@ test('gatehouse why tells of each door what was decided about a client, and the 
   assert.match(stdout, /→ if 127\.0\.0\.9 may come/)
   assert.doesNotMatch(stdout, /secret/)
 
-  // What was decided can be kept as a test, and holds as one.
-  const { stdout: entry } = await ask(client, '--refused', '--as', 'test')
-  await writeFile(join(scene.folder, 'routes.test.yaml'), `tests:\n${entry}`)
-  const tested = await runCli(['test'], { cwd: scene.folder })
-  assert.equal(tested.code, 0, tested.stdout + tested.stderr)
+  // What was decided can be kept as a test, and holds as one: also that of a service which was away.
+  const keepAsTest = async (): Promise<string> => {
+    const { stdout: entry } = await ask(client, '--refused', '--as', 'test')
+    await writeFile(join(scene.folder, 'routes.test.yaml'), `tests:\n${entry}`)
+    const tested = await runCli(['test'], { cwd: scene.folder })
+    assert.equal(tested.code, 0, tested.stdout + tested.stderr)
+    return entry
+  }
+  assert.match(await keepAsTest(), /refusedBy: deny/)
+  assert.equal((await request(`${scene.plain}/gone`, { from: client })).status, 503)
+  await eventually(async () => (await decisions()).length === 3)
+  assert.match(await keepAsTest(), /upstream: refusing/)
   const { stdout: curl } = await ask(client, '--refused', '--as', 'curl')
-  assert.match(curl, /^curl -i http:\/\/.*\/inside$/m)
+  assert.match(curl, /^curl -i http:\/\/.*\/gone$/m)
 })
 
 test('an upgrade that was refused, and bytes that were no request, are remembered as well', async (t) => {

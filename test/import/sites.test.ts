@@ -134,7 +134,10 @@ async function importOf(site: Site, { folder, localize }: Home) {
 
 /** The ports that clients see stay in redirects. */
 function onOwnPorts(yaml: string): string {
-  return yaml.replaceAll(/port: (80|443)$/gm, 'port: 0\n    address: 127.0.0.1\n    publicPort: $1')
+  return yaml.replaceAll(
+    /port: (80|443)$(\n +address: .*)?/gm,
+    'port: 0\n    address: 127.0.0.1\n    publicPort: $1',
+  )
 }
 
 function onPorts(text: string, plain: number, secure: number): string {

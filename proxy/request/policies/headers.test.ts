@@ -39,6 +39,17 @@ test('request fields are removed, then set, then added, whatever case they came 
   ])
 })
 
+/**
+ * Attack: `X_Remote_User: root` beside a route that sets or removes X-Remote-User. A service behind CGI or WSGI has one
+ * variable for both, and took the client's word.
+ */
+test('a request field takes its twin with underscores along, in either direction', () => {
+  const policy = build({ request: { remove: ['X-Remote-User', 'x_team'], set: { 'X-Env': 'prod' } } })
+  const fields = ['X_Remote_User', 'root', 'X-REMOTE_USER', 'root', 'X-Team', 'red', 'x_env', 'test']
+  policy.editRequest?.(sampleFacts(), fields)
+  assert.deepEqual(fields, ['x-env', 'prod'])
+})
+
 test('response fields are removed, then set, then added', () => {
   const policy = build({
     response: {

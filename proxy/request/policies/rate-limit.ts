@@ -4,6 +4,7 @@ import { subscriberOf } from '../../address.ts'
 import type { PolicyOptions } from '../../config/policy-schemas.ts'
 import type { Facts } from '../facts.ts'
 import type { Count, CountStore, LimitStore, PolicyContext } from './context.ts'
+import { boundKeys, mostKeys, storeByPolicy } from './limit-store.ts'
 import { deny, type HeaderEntry, type Policy, pass, type Verdict } from './policy.ts'
 import { countDespiteFailure } from './spare-count.ts'
 
@@ -48,22 +49,14 @@ export function rateLimit(options: Options, context: PolicyContext): Policy {
 }
 
 /** Counts in the memory of this process. `most` bounds the keys of one policy. */
-export function memoryLimits(most = 100_000): LimitStore {
-  const stores = new Map<string, CountStore>()
-  return {
-    storeFor(name, windowMs) {
-      const key = `${name} ${windowMs}`
-      const known = stores.get(key)
-      if (known) return known
-      const memory = new MemoryStore()
-      // It reads nothing but the window from the options of the middleware. Once nobody asks it any more, it
-      // is empty after two windows.
-      memory.init({ windowMs } as StoreOptions)
-      const counts = countIn(memory, windowMs, most)
-      stores.set(key, counts)
-      return counts
-    },
-  }
+export function memoryLimits(most = mostKeys): LimitStore {
+  return storeByPolicy((windowMs) => {
+    const memory = new MemoryStore()
+    // It reads nothing but the window from the options of the middleware. Once nobody asks it any more, it
+    // is empty after two windows.
+    memory.init({ windowMs } as StoreOptions)
+    return countIn(memory, windowMs, most)
+  })
 }
 
 /**
@@ -73,12 +66,8 @@ export function memoryLimits(most = 100_000): LimitStore {
 function countIn(memory: MemoryStore, windowMs: number, most: number): CountStore {
   return {
     increment(key) {
-      // Whoever owns many addresses could fill the memory with keys: past the bound, the half that has been
-      // quiet for longest is forgotten, as the store itself does at the end of each window.
-      if (memory.current.size >= most) {
-        memory.previous = memory.current
-        memory.current = new Map()
-      }
+      // As the store itself does at the end of each window.
+      boundKeys(memory, most)
       // A clock that was set back would make the window longer by as much.
       const before = memory.current.get(key) ?? memory.previous.get(key)
       if (before !== undefined && before.resetTime.getTime() - Date.now() > windowMs + clockDrift)

@@ -62,6 +62,11 @@ export function brokenPolicy(error: unknown): GatehouseError {
   return new GatehouseError('internal', `a policy broke on a response: ${String(error)}`, { cause: error })
 }
 
+/** Whether a response to that method, or with that status, has no body (RFC 9110 §6.4.1). */
+export function isBodiless(method: string, status: number): boolean {
+  return status === 204 || status === 304 || method === 'HEAD'
+}
+
 /** Says how long a body of ours is, in bytes. A status without a body says nothing of it. */
 export function declareLength({ status, headers }: ResponseHead, length: number): void {
   if (status !== 204 && status !== 304) headers['content-length'] ??= String(length)

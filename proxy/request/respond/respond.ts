@@ -2,7 +2,7 @@ import type { Readable, Writable } from 'node:stream'
 import { type ErrorCode, errors, GatehouseError } from '../../errors.ts'
 import type { Exchange } from '../exchange.ts'
 import type { HeaderEntry, ResponseHead } from '../policies/policy.ts'
-import { completeHead, declareLength, setAll } from './complete-head.ts'
+import { completeHead, declareLength, isBodiless, setAll } from './complete-head.ts'
 import { cutShort, endRequestAfter, whenTaken } from './ending.ts'
 import { prefersHtml, renderError } from './error-page.ts'
 import { writeHead } from './write-head.ts'
@@ -27,10 +27,9 @@ export function beginResponse(exchange: Exchange, head: ResponseHead): Writable 
 /** Sends a whole response. */
 export function respond(exchange: Exchange, head: ResponseHead, body?: Buffer | string): void {
   const bytes = typeof body === 'string' ? Buffer.from(body) : body
-  const bodiless = head.status === 204 || head.status === 304
   declareLength(head, bytes?.length ?? 0)
   const output = beginResponse(exchange, head)
-  if (bytes === undefined || bodiless || exchange.method === 'HEAD') return void output.end()
+  if (bytes === undefined || isBodiless(exchange.method, head.status)) return void output.end()
   exchange.bytesSent += bytes.length
   output.end(bytes)
 }

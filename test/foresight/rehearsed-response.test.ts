@@ -1,5 +1,5 @@
 /**
- * The head of a response that a route test sees is the one that the running proxy sends.
+ * The response that a route test sees is the one that the running proxy sends.
  *
  * Fault: the rehearsal set the fields in an order of its own. A policy's own answer came last there, where the running
  * proxy puts the fields of the route over it, and a field that was said twice became one: a route test held for fields
@@ -13,15 +13,20 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { PolicyName } from '../../proxy/config/policy-schemas.ts'
-import { rehearsedHead } from '../../proxy/rehearsal/response-head.ts'
+import { type UpstreamState, upstreamStates } from '../../proxy/config/route-tests.ts'
+import { errors } from '../../proxy/errors.ts'
+import { rehearsedResponse } from '../../proxy/rehearsal/rehearsed-response.ts'
 import { incomingOf, type SampleRequest } from '../../proxy/rehearsal/sample-request.ts'
 import type { ResponseHeaders } from '../../proxy/request/policies/policy.ts'
 import { rehearse } from '../../proxy/request/rehearsal.ts'
 import { type Door, doors } from '../faults/scene.ts'
+import { eventually } from '../harness/eventually.ts'
+import { freePort } from '../harness/free-port.ts'
 import { connectHttp2 } from '../harness/http2.ts'
 import { observing, policySamples, sampleEnvironment, sampleUsers } from '../harness/policy-samples.ts'
 import { type Proxy as RunningProxy, startProxy } from '../harness/proxy.ts'
 import { request } from '../harness/request.ts'
+import { startScriptedUpstream } from '../harness/scripted-upstream.ts'
 import type { Teardown } from '../harness/teardown.ts'
 import { tempFolder } from '../harness/temp-folder.ts'
 import { startUpstream } from '../harness/upstream.ts'
@@ -100,14 +105,61 @@ test('a rehearsed head is what goes out, for answers of policies and of none', a
   }
 })
 
+/**
+ * Fault: what somebody reads while a service is away could not be tried before it was. `upstream: away` of a route test
+ * makes the page, and here each state is brought about, and the page that comes compared.
+ */
+test('the page of each state of an upstream is what goes out', async (t) => {
+  const [silent, garbled] = await Promise.all([
+    startScriptedUpstream(t, []),
+    startScriptedUpstream(t, ['no HTTP\r\n\r\n', 'END']),
+  ])
+  const stranger = await startUpstream(t, undefined, { tls: true })
+  const closed = await freePort()
+  const targets: Record<UpstreamState, string> = {
+    away: 'leased: true',
+    refusing: `targets: ["http://127.0.0.1:${closed}"]`,
+    slow: `targets: ["${silent.url}"]`,
+    broken: `targets: ["${garbled.url}"]`,
+    untrusted: `targets: ["${stranger.url}"]`,
+    busy: `targets: ["${silent.url}"], connections: 1, queue: 0`,
+  }
+  const states = Object.keys(upstreamStates) as UpstreamState[]
+  assert.deepEqual(
+    Object.values(upstreamStates).sort(),
+    Object.keys(errors)
+      .filter((code) => code.startsWith('upstream_'))
+      .sort(),
+  )
+  const scene = await openScene(
+    t,
+    states.map(
+      (state) =>
+        `{ name: ${state}, ${policiesText({ ...beside, compress: true })}, to: ${state}, timeouts: { response: ${state === 'busy' ? '30s' : '300ms'} } }`,
+    ),
+    states.map((state) => `${state}: { ${targets[state]} }`),
+  )
+  const holding = scene.ask({ path: '/busy/', door: 'HTTP/1.1', sample: {} }).catch(() => {})
+  await eventually(() => silent.connections.length === 1)
+  for (const state of states)
+    for (const door of doors)
+      if (door !== 'upgrade' || state !== 'busy')
+        for (const accept of ['text/html', 'application/json'])
+          await scene.compare({ path: `/${state}/`, door, sample: { headers: { accept } }, upstream: state })
+  await scene.compare({ path: '/away/', door: 'HTTP/1.1', method: 'HEAD', sample: {}, upstream: 'away' })
+  void holding
+})
+
 interface Asked {
   readonly path: string
+  readonly upstream?: UpstreamState
   readonly door: Door
   readonly method?: string
   readonly sample: { readonly headers?: Readonly<Record<string, string>>; body?: string; before?: number }
 }
 
 interface Scene {
+  ask(asked: Asked): Promise<Head>
   compare(asked: Asked): Promise<void>
 }
 
@@ -133,7 +185,11 @@ const extensions: Readonly<Record<string, string>> = {
   broken: '',
 }
 
-async function openScene(t: Teardown, written: readonly string[]): Promise<Scene> {
+async function openScene(
+  t: Teardown,
+  written: readonly string[],
+  upstreams: readonly string[] = [],
+): Promise<Scene> {
   const folder = await tempFolder(t)
   await mkdir(join(folder, 'pages'))
   await writeFile(join(folder, 'pages/index.html'), 'a page')
@@ -152,7 +208,7 @@ async function openScene(t: Teardown, written: readonly string[]): Promise<Scene
     t,
     [
       'listeners: { http: { port: 0, address: 127.0.0.1 }, https: { port: 0, address: 127.0.0.1 } }',
-      `upstreams: { app: { targets: ["${upstream.url}"] } }`,
+      `upstreams: { ${[`app: { targets: ["${upstream.url}"] }`, ...upstreams].join(', ')} }`,
       `extensions: { ${Object.keys(extensions).map((name) => `${name}: ./${name}.ts`)} }`,
       'routes:',
       ...written.map((route) => {
@@ -164,7 +220,7 @@ async function openScene(t: Teardown, written: readonly string[]): Promise<Scene
   )
   const http2 = await connectHttp2(t, proxy.port('https'))
 
-  async function ask({ path, door, sample, method }: Required<Asked>): Promise<Head> {
+  async function ask({ path, door, sample, method = 'GET' }: Asked): Promise<Head> {
     const { body } = sample
     const headers: Record<string, string> = { ...fieldsOf(sample), ...(door === 'upgrade' ? handshake : {}) }
     if (door === 'HTTP/2') return headOf(await http2.request(path, { method, headers, body }))
@@ -173,6 +229,7 @@ async function openScene(t: Teardown, written: readonly string[]): Promise<Scene
   }
 
   return {
+    ask,
     async compare({ method, ...asked }) {
       const { path, door, sample } = asked
       const whole = {
@@ -185,6 +242,7 @@ async function openScene(t: Teardown, written: readonly string[]): Promise<Scene
       const cell = `${whole.method} ${path} over ${door}: ${JSON.stringify(sample)}`
       if (rehearsed.status !== undefined) assert.equal(rehearsed.status, happened.status, cell)
       assert.deepEqual(comparable(rehearsed, rehearsed), comparable(happened, rehearsed), cell)
+      if (rehearsed.body !== undefined) assert.equal(rehearsed.body, withoutId(happened), cell)
     },
   }
 }
@@ -192,11 +250,17 @@ async function openScene(t: Teardown, written: readonly string[]): Promise<Scene
 interface Head {
   readonly status: number | undefined
   readonly headers: Readonly<Record<string, unknown>>
+  readonly body: string | undefined
+}
+
+/** A body as it is rehearsed: without the id of its exchange, and with the seconds of a limit as they were. */
+function withoutId({ body = '', headers }: Head): string {
+  return body.replace(String(headers['x-request-id']), 'set-for-each-exchange-and-not-before')
 }
 
 async function rehearsedBy(
   proxy: RunningProxy,
-  { path, door, method, sample }: Required<Asked>,
+  { path, door, method = 'GET', sample, upstream }: Asked,
 ): Promise<Head> {
   const listener = door === 'HTTP/2' ? 'https' : 'http'
   const asked: SampleRequest = {
@@ -209,7 +273,7 @@ async function rehearsedBy(
     upgrade: door === 'upgrade',
   }
   const { state, config } = proxy.gatehouse
-  return rehearsedHead(await rehearse(incomingOf(asked, config), state))
+  return rehearsedResponse(await rehearse(incomingOf(asked, config), state), upstream)
 }
 
 function fieldsOf({ headers, body }: Asked['sample']): Record<string, string> {
@@ -259,13 +323,18 @@ function textOf(value: unknown): string {
 }
 
 /** Fields of the same name stand side by side, as a client reads them. */
-function headOf(reply: { status: number; headers: object; rawHeaders?: readonly string[] }): Head {
-  const { status, headers, rawHeaders } = reply
-  if (rawHeaders === undefined) return { status, headers: headers as Head['headers'] }
+function headOf(reply: {
+  status: number
+  headers: object
+  rawHeaders?: readonly string[]
+  text: string
+}): Head {
+  const { status, headers, rawHeaders, text: body } = reply
+  if (rawHeaders === undefined) return { status, headers: headers as Head['headers'], body }
   const fields: Record<string, string> = {}
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = String(rawHeaders[at]).toLowerCase()
     fields[name] = name in fields ? `${fields[name]}, ${rawHeaders[at + 1]}` : String(rawHeaders[at + 1])
   }
-  return { status, headers: fields }
+  return { status, headers: fields, body }
 }

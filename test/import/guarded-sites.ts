@@ -1,0 +1,192 @@
+import type { OtherProxy } from './other-proxies.ts'
+
+/** Sites that are guarded, each in one way that is met in the field. */
+export interface GuardedSite {
+  readonly host: string
+  readonly paths: readonly string[]
+  /** What stands in its block. */
+  readonly rules: (scene: GuardedScene) => string
+  /** It can be said here, so that who may come comes. */
+  readonly isUnderstood?: true
+}
+
+export interface GuardedScene {
+  readonly folder: string
+  /** Of the other proxy. */
+  readonly port: number
+  /** `127.0.0.1:1234` */
+  readonly upstream: string
+}
+
+export interface GuardedSites {
+  readonly sites: readonly GuardedSite[]
+  write(scene: GuardedScene): string
+}
+
+const spellings = ['/', '/private', '/private/', '/private/x', '/%70rivate', '//private', '/a/../private']
+
+/** `(upstream) => rules`, with the upstream for everything else. */
+function inFront(rules: string | ((scene: GuardedScene) => string)) {
+  return (scene: GuardedScene): string =>
+    `${typeof rules === 'string' ? rules : rules(scene)} location / { proxy_pass http://${scene.upstream}; }`
+}
+
+const users = ({ folder }: GuardedScene): string =>
+  `auth_basic "closed"; auth_basic_user_file ${folder}/users;`
+
+const nginx: GuardedSites = {
+  write: (scene) =>
+    nginx.sites
+      .map(
+        ({ host, rules }, index) =>
+          `server { listen 127.0.0.1:${scene.port}${index === 0 ? ' default_server' : ''}; server_name ${host}; ${rules(scene)} }`,
+      )
+      .join('\n'),
+  sites: [
+    { host: 'open.test', paths: spellings, rules: inFront(''), isUnderstood: true },
+    {
+      host: 'deny.test',
+      paths: spellings,
+      rules: inFront('location /private { deny all; }'),
+      isUnderstood: true,
+    },
+    {
+      host: 'exact.test',
+      paths: ['/xmlrpc', '/', '/xmlrpc/x'],
+      rules: inFront('location = /xmlrpc { deny all; }'),
+      isUnderstood: true,
+    },
+    {
+      host: 'return.test',
+      paths: spellings,
+      rules: inFront('location /private { return 404; }'),
+      isUnderstood: true,
+    },
+    { host: 'empty.test', paths: spellings, rules: inFront('location /private { return 200 "nothing"; }') },
+    {
+      host: 'nested.test',
+      paths: ['/', '/app', '/app/private', '/app/private/x', '/app/open'],
+      rules: (scene) =>
+        `location / { proxy_pass http://${scene.upstream}; location /app { proxy_pass http://${scene.upstream}; location /app/private { deny all; } } }`,
+      isUnderstood: true,
+    },
+    {
+      host: 'pattern.test',
+      paths: ['/', '/private/', '/ops/x', '/other', '/private'],
+      rules: inFront(
+        ({ upstream }) =>
+          `location ~ ^/(private|ops)/ { allow 10.0.0.0/8; deny all; proxy_pass http://${upstream}; }`,
+      ),
+    },
+    {
+      host: 'any-pattern.test',
+      paths: ['/', '/x.bak'],
+      rules: inFront('location ~* \\.(bak|sql)$ { deny all; }'),
+    },
+    {
+      host: 'dots.test',
+      paths: ['/', '/.git/config', '/a/.env'],
+      rules: inFront('location ~ /\\. { deny all; }'),
+    },
+    {
+      host: 'dot-files.test',
+      paths: ['/', '/index.html', '/.env', '/private/'],
+      rules: ({ folder }) => `root ${folder}/www; location ~ /\\. { deny all; }`,
+      isUnderstood: true,
+    },
+    {
+      host: 'php.test',
+      paths: ['/page.php', '/%70age.php'],
+      rules: ({ folder }) =>
+        `root ${folder}/www; index index.php index.html; location ~ \\.php$ { fastcgi_pass 127.0.0.1:9; }`,
+    },
+    {
+      host: 'include.test',
+      paths: spellings,
+      rules: inFront(({ folder }) => `include ${folder}/office.nginx;`),
+    },
+    {
+      host: 'sign-on.test',
+      paths: spellings,
+      rules: inFront('if ($cookie_session = "") { return 302 https://login.test/; }'),
+    },
+    {
+      host: 'key.test',
+      paths: spellings,
+      rules: inFront('if ($http_x_key != "right") { return 403; }'),
+    },
+    {
+      host: 'user.test',
+      paths: ['/'],
+      rules: (scene) =>
+        `location / { ${users(scene)} proxy_set_header X-Remote-User $remote_user; proxy_pass http://${scene.upstream}; }`,
+    },
+    {
+      host: 'no-user.test',
+      paths: ['/'],
+      rules: ({ upstream }) =>
+        `location / { proxy_set_header X-Remote-User ""; proxy_pass http://${upstream}; }`,
+      isUnderstood: true,
+    },
+    { host: '~^adm\\d+\\.test$', paths: ['/'], rules: inFront('') },
+    {
+      host: 'password.test',
+      paths: ['/', '/public', '/public/x', '/private'],
+      rules: (scene) =>
+        `${users(scene)} location /public { auth_basic off; proxy_pass http://${scene.upstream}; } location / { proxy_pass http://${scene.upstream}; }`,
+      isUnderstood: true,
+    },
+    {
+      host: 'variable.test',
+      paths: ['/', '/api', '/api/x'],
+      rules: inFront((scene) => `location /api { ${users(scene)} proxy_pass http://$arg_to; }`),
+    },
+    {
+      host: 'set.test',
+      paths: ['/', '/api', '/api/x'],
+      rules: (scene) =>
+        `location /api { ${users(scene)} set $app ${scene.upstream}; proxy_pass http://$app; }`,
+      isUnderstood: true,
+    },
+    {
+      host: 'real-ip.test',
+      paths: ['/'],
+      rules: ({ upstream }) =>
+        `set_real_ip_from 127.0.0.1; real_ip_header X-Forwarded-For; allow 127.0.0.0/8; deny all; location / { proxy_pass http://${upstream}; }`,
+      isUnderstood: true,
+    },
+    {
+      host: 'named.test',
+      paths: ['/', '/index.html', '/nothing'],
+      rules: (scene) =>
+        `root ${scene.folder}/www; location / { try_files /none @app; } location @app { ${users(scene)} proxy_pass http://${scene.upstream}; }`,
+      isUnderstood: true,
+    },
+    {
+      host: 'either.test',
+      paths: ['/'],
+      rules: inFront((scene) => `satisfy any; allow 10.0.0.0/8; deny all; ${users(scene)}`),
+    },
+    {
+      host: 'internal.test',
+      paths: spellings,
+      rules: inFront(({ folder }) => `location /private { internal; alias ${folder}/www; }`),
+    },
+    {
+      host: 'ask.test',
+      paths: spellings,
+      rules: inFront('auth_request /ask; location = /ask { internal; return 401; }'),
+    },
+    {
+      host: 'old-tls.test',
+      paths: ['/'],
+      rules: inFront('valid_referers server_names; if ($invalid_referer) { return 403; }'),
+    },
+  ],
+}
+
+export const guardedSites: Readonly<Record<OtherProxy, GuardedSites>> = {
+  nginx,
+  apache: { sites: [], write: () => '' },
+  caddy: { sites: [], write: () => '' },
+}
