@@ -20,6 +20,7 @@ const notHere: readonly [pattern: RegExp, reason: string][] = [
   [/^(?:DOMAIN=\S+ )?(?:[A-Z_]+=\d+ )+make run\b/, 'asks for ports 80 and 443'],
   [/^deploy\/compose\//, 'takes minutes and a Docker engine: "make compose-up"'],
   [/deploy\/systemd\/install /, 'takes a systemd of its own: "make deploy-systemd" runs it'],
+  [/backup --stop /, 'takes a systemd of its own: "make deploy-systemd" runs it'],
   [/^kubectl /, 'takes a cluster'],
   [/^journalctl /, 'takes a journal'],
   [/^docker --host /, 'takes a Docker engine'],
