@@ -130,6 +130,8 @@ async function measure(): Promise<void> {
   began = performance.now()
   await allAnnounced()
   show('then, until all five services are announced', seconds(began))
+  // As the runbook has it.
+  await inside('cd /etc/gatehouse && ./gatehouse upstreams')
   show(
     'ports of the user `gatehouse`',
     await inside(

@@ -23,7 +23,7 @@ const notHere: readonly [pattern: RegExp, reason: string][] = [
   [/backup --stop /, 'takes a systemd of its own: "make deploy-systemd" runs it'],
   [/^kubectl /, 'takes a cluster'],
   [/^journalctl /, 'takes a journal'],
-  [/^docker --host /, 'takes a Docker engine'],
+  [/^docker (?:--host|exec) /, 'takes a Docker engine'],
   [/TRITON_URL/, 'takes a model server'],
   [/^curl .*:991[2-5]\/metrics/, 'takes a service each: test/services/metrics.test.ts asks them'],
   [/^ssh /, 'takes another machine'],
