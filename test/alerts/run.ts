@@ -37,18 +37,20 @@ for (const { alert = '' } of rules) {
     `${alert}: ${fault.name}: fired after ${seconds(trial.fired)}, well after ${seconds(trial.well)}`,
   )
   if (trial.fired === undefined) lacking.push(`${alert} did not fire when ${fault.name}`)
+  if (trial.well === undefined) lacking.push(`${alert}: not well again when mended: ${fault.name}`)
 }
 
-const rows = trials.map(({ fault, fired, summary, others }) => {
+const rows = trials.map(({ fault, fired, summary, others, well }) => {
   const rule = rules.find(({ alert }) => alert === fault.alert)
   return [
-    fault.alert,
+    `[${fault.alert}](../../../docs/runbook.md#${fault.alert.toLowerCase()})`,
     rule?.labels?.severity ?? '',
     fault.name,
     seconds(fired),
     rule?.for ?? 'at once',
     summary,
     others.join(', '),
+    seconds(well),
   ]
 })
 const head = [
@@ -59,6 +61,7 @@ const head = [
   'waits in earnest',
   'what it said',
   'beside it',
+  'well after the mend',
 ]
 const queries = only.length > 0 ? '' : await queryDashboards(lacking)
 const report = `# Alerts, each fired by a real fault

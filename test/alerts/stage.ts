@@ -60,6 +60,8 @@ export interface Beside {
   readonly network?: Network
   readonly fleet?: Fleet
   readonly triton?: TritonDouble
+  /** Models of Hugging Face. */
+  readonly hub?: Upstream
   readonly docker?: { close(): Promise<void>; open(): Promise<unknown> }
 }
 

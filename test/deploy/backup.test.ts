@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { cp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { once } from 'node:events'
+import { cp, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
@@ -10,6 +11,8 @@ import { needs } from '../harness/parts.ts'
 import { startRedis } from '../harness/redis.ts'
 import { request } from '../harness/request.ts'
 import { tempFolder } from '../harness/temp-folder.ts'
+import { chunkSize, openSession, someRecording } from '../services/camera/client.ts'
+import { startCamera } from '../services/camera/service.ts'
 import { startPostgres } from '../services/postgres.ts'
 import { startServing } from '../system/command.ts'
 import { projectFolder } from '../system/shipped.ts'
@@ -109,11 +112,79 @@ test(
   },
 )
 
+test('on a server the folders of services are links, and what each keeps comes back, recordings if they are wanted', {
+  timeout: 180_000,
+}, async (t) => {
+  // As deploy/systemd/tmpfiles.conf lays it out, with a camera service that really has its database there.
+  const root = await tempFolder(t)
+  const [etc, state, camera] = [join(root, 'etc'), join(root, 'state'), join(root, 'state-camera')]
+  for (const folder of ['etc/certs', 'etc/secrets', 'state', 'state-camera', 'state-photos/uploads', 'log'])
+    await mkdir(join(root, folder), { recursive: true })
+  await symlink(state, join(etc, 'data'))
+  // Desktops were never started, so their link leads nowhere.
+  for (const name of ['camera', 'photos', 'desktops'])
+    await symlink(join(root, `state-${name}`), join(state, name))
+  await symlink(join(root, 'log'), join(state, 'logs'))
+  await writeFile(join(etc, 'routes.yaml'), yaml)
+  await writeFile(join(etc, 'camera.env'), 'KEEP_DAYS=7\n')
+  await writeFile(join(root, 'log/access.log'), 'one line\n')
+  await writeFile(join(root, 'state-photos/uploads/one.jpg'), 'a picture')
+  const service = await startCamera(t, { folder: camera })
+  const client = await openSession(() => service.url)
+  const recording = someRecording(1000)
+  await client.send('whole', recording, { index: 0, total: 1 })
+  await client.send('arriving', someRecording(chunkSize), { index: 0 })
+
+  const backups = await tempFolder(t)
+  const env = { ...process.env, ROUTES_DIR: etc, DATABASE_URLS: '', REDIS_URL: '' }
+  await assert.rejects(run(backup, [backups], { env }), /camera runs.*embedded.*stop it/s)
+  await assert.rejects(run(restore, [backups], { env }), /is no backup/)
+  await stop()
+  const before = await contentsOf(root)
+  const all = await run(backup, [join(backups, 'all')], { env })
+  assert.match(all.stderr, /^\S+\s+data\/camera$/m, 'how large each is')
+  assert.match((await run(backup, ['--sizes', backups], { env })).stderr, /data\/photos/)
+  const few = await run(backup, ['--no-recordings', join(backups, 'few')], { env })
+  assert.deepEqual((await readdir(backups)).sort(), ['all', 'few'], 'sizes alone write nothing')
+
+  // All is lost.
+  await rm(camera, { recursive: true })
+  await rm(join(root, 'state-photos'), { recursive: true })
+  await rm(join(etc, 'camera.env'))
+  await run(restore, [all.stdout.trim()], { env })
+  assert.deepEqual(await present(), before)
+  await service.start()
+  assert.deepEqual((await client.fetch('whole')).body, recording)
+  assert.deepEqual((await client.status('arriving')).missing, [])
+  await stop()
+
+  // What such a backup leaves out is not lost by it.
+  await assert.rejects(run(restore, [few.stdout.trim()], { env }), /before-restore is there already/)
+  for (const folder of [root, etc])
+    for (const name of await readdir(folder))
+      if (isKeptBeside(name)) await rm(join(folder, name), { recursive: true })
+  const { stdout: held } = await run('tar', ['-tf', join(few.stdout.trim(), 'data.tar')])
+  assert.match(held, /recordings\/\S+\.part\n/)
+  assert.doesNotMatch(held, /\.webm/)
+  await run(restore, [few.stdout.trim()], { env })
+  assert.deepEqual(await present(), before)
+
+  async function present(): Promise<object> {
+    return Object.fromEntries(Object.entries(await contentsOf(root)).filter(([name]) => !isKeptBeside(name)))
+  }
+  async function stop(): Promise<void> {
+    service.child.kill('SIGTERM')
+    await once(service.child, 'exit')
+  }
+})
+
 async function without(folder: string): Promise<Record<string, string>> {
   const contents = await contentsOf(folder)
   delete contents['/data/logs/access.log']
   return contents
 }
+
+const isKeptBeside = (name: string): boolean => name.includes('.before-restore')
 
 const certificatesOf = (contents: Record<string, string>): [string, string][] =>
   Object.entries(contents).filter(([name]) => name.startsWith('/certs/'))

@@ -2,13 +2,16 @@ import { Agent, request } from 'node:https'
 
 /**
  * Asks one address without pause, half over kept connections and half over new ones, until standard input ends. Then it prints
- * how many answers there were, how many of them were not 200, and why. For measurements: `node load.ts URL [ASKERS]`.
+ * how many answers there were, how many of them were not 200, and why, and the longest time in which nobody was answered
+ * well. For measurements: `node load.ts URL [ASKERS]`. Times are ms.
  */
 
 const [url = '', askers = '6'] = process.argv.slice(2)
 const kept = new Agent({ keepAlive: true, rejectUnauthorized: false })
 const outcomes: Record<string, number> = {}
 let slowest = 0
+let longestGap = 0
+let lastWell = performance.now()
 let asking = true
 process.stdin.resume().on('end', () => {
   asking = false
@@ -32,6 +35,10 @@ async function askOn(at: number): Promise<void> {
     const outcome = await ask(agent)
     slowest = Math.max(slowest, performance.now() - began)
     if (agent !== kept) agent.destroy()
+    if (outcome === '200') {
+      longestGap = Math.max(longestGap, performance.now() - lastWell)
+      lastWell = performance.now()
+    }
     outcomes[outcome] = (outcomes[outcome] ?? 0) + 1
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
@@ -46,5 +53,6 @@ console.log(
     well,
     failed,
     slowest: Math.round(slowest),
+    gap: Math.round(longestGap),
   }),
 )

@@ -5,6 +5,7 @@ import { availableParallelism, loadavg } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { services } from '../../services/roster.ts'
 import { eventually } from '../harness/eventually.ts'
 
 /**
@@ -45,9 +46,10 @@ async function underLoad(url: string, work: () => Promise<unknown>): Promise<str
   await sleep(3_000)
   load.stdin.end()
   await ended
-  const { asked, failed, slowest } = JSON.parse(said)
+  const { asked, failed, slowest, gap } = JSON.parse(said)
   const faults = Object.entries(failed).map(([why, count]) => `${count} × ${why}`)
-  return `${asked} requests, ${faults.length === 0 ? '0 failed' : faults.join(', ')}; the slowest took ${slowest} ms`
+  const outcome = faults.length === 0 ? '0 failed' : faults.join(', ')
+  return `${asked} requests, ${outcome}; the slowest took ${slowest} ms, the longest time without an answer ${gap} ms`
 }
 
 const mainPid = () => inside('systemctl show -P MainPID gatehouse')
@@ -85,21 +87,51 @@ async function boot(): Promise<void> {
     printf '[Service]\\nLimitNOFILE=20000\\n' >/etc/systemd/system/gatehouse.service.d/99-container.conf`)
 }
 
+const names = Object.keys(services)
+
+async function allAnnounced(): Promise<void> {
+  await eventually(
+    async () => {
+      const text = await inside('curl -s http://127.0.0.1:9901/v1/upstreams')
+      return names.every((each) => text.includes(`"${each}"`))
+    },
+    { timeout: 180_000, every: 1_000 },
+  )
+}
+
+/** All of it is lost, and comes back from a backup that was made while it ran. */
+async function backUp(): Promise<void> {
+  const units = names.map((each) => `gatehouse-${each}`).join(' ')
+  const folders = '/etc/gatehouse /var/lib/gatehouse /var/lib/gatehouse-*'
+  const backup = 'ROUTES_DIR=/etc/gatehouse /opt/gatehouse/deploy/backup/backup'
+  let began = performance.now()
+  await inside(`${backup} --stop /var/backups/running`)
+  await allAnnounced()
+  show('`backup --stop`, until all services are announced again', seconds(began))
+
+  await inside(`systemctl stop gatehouse ${units}`)
+  const digest = `find ${folders} -type f ! -path '*.before-restore*' -printf '%p %u %g %m ' -exec sha256sum {} \\; | sort | sha256sum`
+  const before = await inside(digest)
+  const made = await inside(`${backup} /var/backups/stopped 2>/tmp/sizes`)
+  await inside(`rm -rf ${folders} && /src/deploy/systemd/install --no-start`)
+  began = performance.now()
+  await inside(`ROUTES_DIR=/etc/gatehouse /opt/gatehouse/deploy/backup/restore ${made}`)
+  const same = (await inside(digest)) === before
+  await inside(`/src/deploy/systemd/install >/tmp/restored.log 2>&1`)
+  await allAnnounced()
+  show('all of it deleted, `restore`, and all services announced', seconds(began))
+  show('  every file as it was, with its owner and mode', String(same))
+}
+
 async function measure(): Promise<void> {
   let began = performance.now()
   await inside('/src/deploy/systemd/install >/tmp/install.log 2>&1 || { cat /tmp/install.log >&2; exit 1; }')
   show('`install` on a new machine, to all units active', seconds(began))
   began = performance.now()
-  await eventually(
-    async () => {
-      const text = await inside('curl -s http://127.0.0.1:9901/v1/upstreams')
-      return ['visits', 'photos', 'camera', 'hikvision', 'desktops'].every((each) =>
-        text.includes(`"${each}"`),
-      )
-    },
-    { timeout: 180_000, every: 1_000 },
-  )
+  await allAnnounced()
   show('then, until all five services are announced', seconds(began))
+  // As the runbook has it.
+  await inside('cd /etc/gatehouse && ./gatehouse upstreams')
   show(
     'ports of the user `gatehouse`',
     await inside(
@@ -139,7 +171,7 @@ async function measure(): Promise<void> {
   show('  the build of before answers again', String(await isOld()))
 
   const restart = await underLoad(url, () => inside('systemctl restart gatehouse'))
-  show('`systemctl restart gatehouse` under load, for comparison', restart)
+  show('`systemctl restart gatehouse` under load: what a new primary costs', restart)
 
   const pid = await mainPid()
   began = performance.now()
@@ -178,6 +210,7 @@ async function measure(): Promise<void> {
 try {
   await boot()
   await measure()
+  await backUp()
   const text = `# systemd, for real
 
 Written by \`make deploy-systemd\`: Debian's ${await inside('systemctl --version | head -n 1')}, as process 1 of a container, ${availableParallelism()} cores, load of

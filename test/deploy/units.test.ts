@@ -79,6 +79,15 @@ test('each service of the roster has a unit that hands it each of its secrets', 
   }
 })
 
+test('what each service keeps is found below data/, where a backup looks for it', async () => {
+  const links = await readFile(join(folder, 'tmpfiles.conf'), 'utf8')
+  for (const name of Object.keys(services)) {
+    const unit = await readFile(join(folder, `gatehouse-${name}.service`), 'utf8')
+    const place = /^Environment=.*DATA_DIR=(\S+)$/m.exec(unit)?.[1]
+    assert.match(links, new RegExp(`^L\\+ /var/lib/gatehouse/${name} .* ${place}$`, 'm'))
+  }
+})
+
 test('each unit has its metrics where Prometheus looks for them, on loopback', async () => {
   const text = await readFile(join(folder, '../prometheus/prometheus.yml'), 'utf8')
   const { scrape_configs } = parse(text) as { scrape_configs: ScrapeConfig[] }

@@ -124,7 +124,7 @@ export const scenes: Readonly<Record<string, Scene>> = {
     needs: ['netns'],
     enclosed: true,
     before: ['mkdir backups && mount --bind backups /var/backups', 'make run', 'kill $! && wait $! || true'],
-    shows: [[/backup\/backup/, /^\/var\/backups\/gatehouse-/]],
+    shows: [[/backup\/backup/, /^\/var\/backups\/gatehouse-/m]],
   },
 
   'deploy/kubernetes/README.md': {

@@ -2,13 +2,14 @@ import { createServer, type RequestListener } from 'node:http'
 import { join } from 'node:path'
 import type { ServiceName } from '../../../services/roster.ts'
 import { startRedis } from '../../harness/redis.ts'
+import { request } from '../../harness/request.ts'
 import { onEnd, type Teardown } from '../../harness/teardown.ts'
 import { tempFolder } from '../../harness/temp-folder.ts'
 import { startUpstream } from '../../harness/upstream.ts'
 import { startTriton } from '../../services/camera/triton-double.ts'
 import { type Fleet, metricsOf, startFleet } from '../../services/fleet.ts'
 import { useFleet } from '../../services/fleet-traffic.ts'
-import type { StageOptions } from '../stage.ts'
+import type { Stage, StageOptions } from '../stage.ts'
 import type { Fault } from './fault.ts'
 
 /** What a service tells of itself, and the proxy cannot see. Each stands beside the stage, without a route to it. */
@@ -23,6 +24,7 @@ export const serviceSilent: Fault = {
     process.child.kill('SIGSTOP')
     return () => void process.child.kill('SIGCONT')
   },
+  isWell: says('visits', /^visits_store_up 1$/m),
 }
 
 export const storeAway: Fault = {
@@ -38,6 +40,7 @@ export const storeAway: Fault = {
     await redis?.signal('SIGKILL')
     return async () => redis?.start()
   },
+  isWell: says('visits', /^visits_store_up 1$/m),
 }
 
 /** A model that never answers takes the one worker that there is, and all others wait. */
@@ -47,12 +50,18 @@ export const photosWait: Fault = {
   needs: ['postgresql'],
   async stage(t) {
     const hub = await startUpstream(t, () => {})
-    return beside(t, ['photos'], { HF_API_URL: hub.url, HF_API_KEY: 'key', HF_API_TIMEOUT: '55' })
+    const options = await beside(t, ['photos'], {
+      HF_API_URL: hub.url,
+      HF_API_KEY: 'key',
+      HF_API_TIMEOUT: '55',
+    })
+    return { ...options, with: { ...options.with, hub } }
   },
-  async begin({ with: { fleet } }) {
+  async begin({ with: { fleet, hub } }) {
     await useFleet(fleet as Fleet, { model: 'swin2sr-2x' })
-    return () => {}
+    return () => hub?.close()
   },
+  isWell: says('photos', /^photos_oldest_waiting_seconds 0$/m),
 }
 
 export const eventsWait: Fault = {
@@ -66,6 +75,7 @@ export const eventsWait: Fault = {
     await useFleet(fleet as Fleet)
     return () => postgres.start()
   },
+  isWell: says('hikvision', /^hikvision_spool_oldest_seconds 0$/m),
 }
 
 export const modelAway: Fault = {
@@ -81,6 +91,7 @@ export const modelAway: Fault = {
     Object.assign(triton as object, { behaviour: { ready: 400 } })
     return () => void Object.assign(triton as object, { behaviour: {} })
   },
+  isWell: says('camera', /^camera_engine_up 1$/m),
 }
 
 /** An engine that lists no containers, until nobody listens on its socket. */
@@ -98,9 +109,16 @@ export const dockerAway: Fault = {
     await docker?.close()
     return async () => void (await docker?.open())
   },
+  isWell: says('desktops', /^desktops_docker_host_up\{.*\} 1$/m),
 }
 
 // --- internal ---
+
+/** That the service says this of itself, after the mend. */
+function says(name: ServiceName, line: RegExp) {
+  return async ({ services }: Stage): Promise<boolean> =>
+    line.test((await request(services[name] ?? '', { timeout: 5_000 })).text)
+}
 
 async function beside(
   t: Teardown,
