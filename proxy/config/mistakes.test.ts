@@ -563,7 +563,7 @@ const rows: Row[] = [
     'users: users',
     'users: passwords',
     [
-      '36:27 routes[1].policies.basicAuth.users: "passwords" is not there; paths start at the folder of this file',
+      '36:27 routes[1].policies.basicAuth.users: "passwords" is not there; gatehouse hash NAME --file FILE makes one',
     ],
   ],
   [
