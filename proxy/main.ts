@@ -124,7 +124,7 @@ command('upstreams', 'show each target of the running Gatehouse: its health, lea
   .addOption(jsonOption())
   .action(async ({ file, admin, json = false }) => {
     const { runUpstreams } = await import('./cli/upstreams.ts')
-    process.exitCode = await runUpstreams({ file, admin, json }, io)
+    process.exitCode = await runUpstreams({ file, admin, json, columns: process.stdout.columns }, io)
   })
 
 command('top', 'show routes, upstreams and workers of the running Gatehouse, each second anew')
