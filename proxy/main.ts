@@ -19,6 +19,10 @@ const program = new Command('gatehouse')
   .configureHelp({ sortSubcommands: false, showGlobalOptions: false })
   .addHelpText('after', '\nWithout a command it serves. `gatehouse COMMAND --help` says more.')
   .exitOverride()
+  // `… | head` is no fault. Whoever serves goes on.
+  .hook('preAction', (_, called) => {
+    if (called.name() !== 'serve') process.stdout.on('error', () => process.exit(0))
+  })
 
 const fileOption = (): Option => new Option('-f, --file <file>', 'the route table').default('routes.yaml')
 const jsonOption = (): Option => new Option('--json', 'answer as JSON')
@@ -133,7 +137,6 @@ command('top', 'show routes, upstreams and workers of the running Gatehouse, eac
   .option('--admin <url>', 'the admin listener, if routes.yaml does not say: http://127.0.0.1:9901')
   .addOption(jsonOption())
   .action(async ({ once = false, file, admin, json = false }) => {
-    endWithReader()
     const { runTop } = await import('./cli/top.ts')
     const { stdout } = process
     // One row stays free for the end of the last line, and for what is said of a connection that was lost.
@@ -149,7 +152,6 @@ command('tail', 'follow the exchanges of the running Gatehouse as they end')
   .option('--admin <url>', 'the admin listener, if routes.yaml does not say: http://127.0.0.1:9901')
   .addOption(jsonOption())
   .action(async ({ json = false, ...args }) => {
-    endWithReader()
     const { runTail } = await import('./cli/tail.ts')
     process.exitCode = await runTail({ json, ...args }, io)
   })
@@ -246,11 +248,6 @@ try {
 
 function command(name: string, description: string): Command {
   return program.command(name).description(description).exitOverride()
-}
-
-/** Of what writes without end: `… | head` is no fault. */
-function endWithReader(): void {
-  process.stdout.on('error', () => process.exit(0))
 }
 
 function gather(value: string, before: string[] = []): string[] {
