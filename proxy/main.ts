@@ -20,6 +20,10 @@ const program = new Command('gatehouse')
   .configureHelp({ sortSubcommands: false, showGlobalOptions: false })
   .addHelpText('after', '\nWithout a command it serves. `gatehouse COMMAND --help` says more.')
   .exitOverride()
+  // `… | head` is no fault. Whoever serves goes on.
+  .hook('preAction', (_, called) => {
+    if (called.name() !== 'serve') process.stdout.on('error', () => process.exit(0))
+  })
 
 const fileOption = (): Option => new Option('-f, --file <file>', 'the route table').default('routes.yaml')
 const jsonOption = (): Option => new Option('--json', 'answer as JSON')
@@ -50,20 +54,22 @@ command('explain', 'say what would become of a request: its route, each verdict,
   .usage('[options] [METHOD] URL')
   .argument('<request...>', 'GET https://localhost:8443/open; the method may be left out')
   .addOption(fileOption())
-  .option('-H, --header <"Name: value">', 'a header field; may be repeated', gather, [])
+  .option('-H, --header <"Name: value">', 'a header field; may be repeated', gather)
   .option('--from <address>', 'address of the client', '127.0.0.1')
   .option('--listener <name>', 'where it arrives, if the URL does not tell')
   .option('--http2', 'ask over HTTP/2')
   .option('--upgrade', 'ask for a WebSocket')
   .addOption(jsonOption())
-  .action(async (request: string[], { header, http2 = false, upgrade = false, json = false, ...args }) => {
-    const { runExplain } = await import('./cli/explain.ts')
-    const [url = '', method = 'GET'] = request.reverse()
-    process.exitCode = await runExplain(
-      { method: method.toUpperCase(), url, headers: header, http2, upgrade, json, ...args },
-      io,
-    )
-  })
+  .action(
+    async (request: string[], { header = [], http2 = false, upgrade = false, json = false, ...args }) => {
+      const { runExplain } = await import('./cli/explain.ts')
+      const [url = '', method = 'GET'] = request.reverse()
+      process.exitCode = await runExplain(
+        { method: method.toUpperCase(), url, headers: header, http2, upgrade, json, ...args },
+        io,
+      )
+    },
+  )
 
 command(
   'plan',
@@ -71,10 +77,10 @@ command(
 )
   .argument('<candidate>', 'the route table that might come')
   .addOption(fileOption())
-  .option('--log <file>', 'an access log to try it on; may be repeated', gather, [])
+  .option('--log <file>', 'an access log to try it on; may be repeated', gather)
   .option('--last <number>', 'how many requests of the log, from its end', '100000')
   .addOption(jsonOption())
-  .action(async (candidate, { file, log, last, json = false }) => {
+  .action(async (candidate, { file, log = [], last, json = false }) => {
     const { runPlan } = await import('./cli/plan.ts')
     process.exitCode = await runPlan({ candidate, file, logs: log, last: Number(last), json }, io)
   })
@@ -124,7 +130,7 @@ command('upstreams', 'show each target of the running Gatehouse: its health, lea
   .addOption(jsonOption())
   .action(async ({ file, admin, json = false }) => {
     const { runUpstreams } = await import('./cli/upstreams.ts')
-    process.exitCode = await runUpstreams({ file, admin, json }, io)
+    process.exitCode = await runUpstreams({ file, admin, json, columns: process.stdout.columns }, io)
   })
 
 command('top', 'show routes, upstreams and workers of the running Gatehouse, each second anew')
@@ -133,7 +139,6 @@ command('top', 'show routes, upstreams and workers of the running Gatehouse, eac
   .option('--admin <url>', 'the admin listener, if routes.yaml does not say: http://127.0.0.1:9901')
   .addOption(jsonOption())
   .action(async ({ once = false, file, admin, json = false }) => {
-    endWithReader()
     const { runTop } = await import('./cli/top.ts')
     const { stdout } = process
     // One row stays free for the end of the last line, and for what is said of a connection that was lost.
@@ -149,7 +154,6 @@ command('tail', 'follow the exchanges of the running Gatehouse as they end')
   .option('--admin <url>', 'the admin listener, if routes.yaml does not say: http://127.0.0.1:9901')
   .addOption(jsonOption())
   .action(async ({ json = false, ...args }) => {
-    endWithReader()
     const { runTail } = await import('./cli/tail.ts')
     process.exitCode = await runTail({ json, ...args }, io)
   })
@@ -171,10 +175,10 @@ command('why', 'show the last decisions about one client, and what would mend th
 command('observed', 'show whom policies in observe mode would have refused, from the access log')
   .argument('[policy]', 'closed-site.allow, or closed-site for all of a route')
   .option('--since <duration>', 'how far back', '24h')
-  .option('--log <file>', 'an access log; may be repeated', gather, [])
+  .option('--log <file>', 'an access log; may be repeated', gather)
   .addOption(fileOption())
   .addOption(jsonOption())
-  .action(async (policy, { since, log, file, json = false }) => {
+  .action(async (policy, { since, log = [], file, json = false }) => {
     const { runObserved } = await import('./cli/observed.ts')
     process.exitCode = await runObserved({ policy, since, logs: log, file, json }, io)
   })
@@ -201,12 +205,12 @@ command('reload', 'put a new worker in the place of each, one after the other: f
   })
 
 command('token', 'make the token by which a service announces itself, or revoke one')
-  .option('-u, --upstream <name>', 'an upstream that it may fill; may be repeated', gather, [])
+  .option('-u, --upstream <name>', 'an upstream that it may fill; may be repeated', gather)
   .option('--ttl <duration>', 'how long it holds', '90d')
   .option('--revoke <id>', 'let the token of this id hold no longer')
   .addOption(fileOption())
   .addOption(jsonOption())
-  .action(async ({ upstream, ttl, revoke, file, json = false }) => {
+  .action(async ({ upstream = [], ttl, revoke, file, json = false }) => {
     const { runToken } = await import('./cli/token.ts')
     process.exitCode = await runToken({ upstreams: upstream, ttl, revoke, file, json }, io)
   })
@@ -248,11 +252,6 @@ function command(name: string, description: string): Command {
   return program.command(name).description(description).exitOverride()
 }
 
-/** Of what writes without end: `… | head` is no fault. */
-function endWithReader(): void {
-  process.stdout.on('error', () => process.exit(0))
-}
-
-function gather(value: string, before: string[]): string[] {
+function gather(value: string, before: string[] = []): string[] {
   return [...before, value]
 }

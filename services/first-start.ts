@@ -49,11 +49,12 @@ export async function proxyAnswers(env: NodeJS.ProcessEnv = process.env): Promis
   )
 }
 
-// --- internal ---
-
-function adminOf(env: NodeJS.ProcessEnv): string {
+/** The admin listener of the proxy of this machine. */
+export function adminOf(env: NodeJS.ProcessEnv = process.env): string {
   return env.GATEHOUSE_ADMIN ?? `http://127.0.0.1:${env.ADMIN_PORT ?? 9901}`
 }
+
+// --- internal ---
 
 /** Where the proxy keeps the passwords of a first start, too. */
 const note = 'data/first-start.txt'

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { prepare, proxyAnswers } from './first-start.ts'
+import { adminOf, prepare, proxyAnswers } from './first-start.ts'
 import { type ServiceName, services } from './roster.ts'
 
 /**
@@ -30,6 +30,13 @@ let stopping = false
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop(signal))
 
 const withProxy = names.length === 0
+if (withProxy && (await proxyAnswers())) {
+  // Ours could not listen, and the services would announce themselves to a proxy that is not theirs.
+  console.error(
+    `A Gatehouse runs here already: it answers at ${adminOf()}. Stop it, or give this one ADMIN_PORT, HTTP_PORT, HTTPS_PORT and DEVICES_PORT.`,
+  )
+  process.exit(2)
+}
 if (withProxy) {
   const proxy = launch('gatehouse', './gatehouse', ['serve'], process.env)
   proxy.on('exit', (code, signal) => {

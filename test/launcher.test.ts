@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { copyFile, mkdir, symlink, utimes, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { launcher } from './harness/cli.ts'
@@ -24,6 +24,13 @@ describe('the launcher on the Node of the machine', () => {
     const house = await makeHouse(t, { machine: 'v20.20.2' })
     await house.compile()
     assert.equal(await house.run('check'), 'v20.20.2 dist/proxy/main.js check\n')
+  })
+
+  test('says what to do in a fresh clone, where no package is installed', async (t) => {
+    const house = await makeHouse(t, { machine: 'v26.5.1' })
+    await rm(join(house.folder, 'node_modules'), { recursive: true })
+    const stderr = 'gatehouse: its packages are not installed. Run "make install" first.\n'
+    await assert.rejects(house.run('check'), { code: 2, stderr })
   })
 
   test('says so when there is no Node at all', async (t) => {

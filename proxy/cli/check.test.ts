@@ -102,5 +102,8 @@ test('a file that is not there has no line to show', async () => {
   const said: string[] = []
   const io = { out: (line: string) => said.push(line), err: (line: string) => said.push(line), colour: false }
   assert.equal(await runCheck({ file: '/nowhere/r.yaml', json: false, strict: false }, io), 2)
-  assert.deepEqual(said, ['/nowhere/r.yaml:1:1 is not there', '/nowhere/r.yaml has 1 mistake.'])
+  assert.deepEqual(said, [
+    '/nowhere/r.yaml:1:1 is not there; go to the folder of routes.yaml, or name another with --file',
+    '/nowhere/r.yaml has 1 mistake.',
+  ])
 })

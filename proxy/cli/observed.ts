@@ -1,5 +1,7 @@
 import { existsSync } from 'node:fs'
 import { loadConfig } from '../config/load.ts'
+import type { LoadedConfig } from '../config/loaded.ts'
+import { didYouMean } from '../config/mend.ts'
 import { formatProblem } from '../config/problem.ts'
 import { duration } from '../config/units.ts'
 import { linesFromEnd, parseLoggedExchange } from '../observability/logged-exchange.ts'
@@ -41,8 +43,9 @@ export async function runObserved(
     io.err(`gatehouse observed: --since ${since} is not a duration; write one such as 24h`)
     return 2
   }
-  const files = logs.length > 0 ? logs : await logsOf(file, io)
-  if (files === undefined) return 2
+  const config = logs.length > 0 ? undefined : await readTable(file, io)
+  if (logs.length === 0 && config === undefined) return 2
+  const files = config === undefined ? logs : accessLogFiles(config)
   const missing = files.filter((name) => !existsSync(name))
   if (files.length === 0 || missing.length === files.length) {
     io.err(
@@ -80,20 +83,50 @@ export async function runObserved(
       }
     }
   const rows = [...found.values()].sort((a, b) => b.count - a.count)
+  // Nobody would have been refused, or nobody was asked about: the one must not pass for the other.
+  const doubt = rows.length > 0 || config === undefined ? undefined : doubtOf(config, policy)
+  if (doubt?.isFault) {
+    io.err(`gatehouse observed: ${doubt.sentence}`)
+    return 2
+  }
   if (json) io.out(JSON.stringify({ since, requests, observed: rows }, null, 2))
   else io.out(report(rows, requests, since))
+  if (doubt !== undefined) io.err(doubt.sentence)
   return rows.length === 0 ? 0 : 1
 }
 
 // --- internal ---
 
-async function logsOf(file: string, io: CommandOutput): Promise<string[] | undefined> {
+async function readTable(file: string, io: CommandOutput): Promise<LoadedConfig | undefined> {
   const loaded = await loadConfig({ file })
-  if (!loaded.ok) {
-    for (const problem of loaded.problems) io.err(formatProblem(problem))
-    return undefined
+  if (loaded.ok) return loaded.config
+  for (const problem of loaded.problems) io.err(formatProblem(problem))
+  return undefined
+}
+
+/** Why there is nothing to see: no such policy, or none that observes. */
+function doubtOf(
+  { routes, file }: LoadedConfig,
+  asked: string | undefined,
+): { sentence: string; isFault: boolean } | undefined {
+  const policies = routes.flatMap(({ name: route, policies: { extensions, ...builtin } }) =>
+    [...Object.entries(builtin), ...extensions.map(({ name, options }) => [name, options] as const)].map(
+      ([name, options]) => ({
+        route,
+        name: `${route}.${name}`,
+        observes: (options as { mode?: string } | undefined)?.mode === 'observe',
+      }),
+    ),
+  )
+  const known = [...routes, ...policies].map(({ name }) => name)
+  if (asked !== undefined && !known.includes(asked)) {
+    const mend = didYouMean(asked, known) ?? 'write a route, or a route and its policy, such as shop.allow'
+    return { sentence: `${file} has no ${asked}; ${mend}`, isFault: true }
   }
-  return accessLogFiles(loaded.config)
+  const meant = policies.filter(({ name, route }) => asked === undefined || asked === name || asked === route)
+  if (meant.some(({ observes }) => observes)) return undefined
+  const who = asked === undefined ? 'No policy is' : `${asked} is not`
+  return { sentence: `${who} in observe mode now; \`mode: observe\` at a policy begins it.`, isFault: false }
 }
 
 /** More rows than this are not read by anybody; `--json` has them all. */

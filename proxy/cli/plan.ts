@@ -32,6 +32,10 @@ export interface PlanArguments {
  * Exit code 0 if nothing changes, 1 if something does, 2 if it could not be put in force.
  */
 export async function runPlan(args: PlanArguments, io: CommandOutput): Promise<number> {
+  if (!Number.isInteger(args.last) || args.last < 1) {
+    io.err('gatehouse plan: --last is not a number of requests; write one such as 10000')
+    return 2
+  }
   const [before, after] = [await loadConfig({ file: args.file }), await loadConfig({ file: args.candidate })]
   if (!before.ok || !after.ok) {
     const problems = [before, after].flatMap((loaded) => (loaded.ok ? [] : loaded.problems))

@@ -69,6 +69,7 @@ const clientErrors: readonly (readonly [RegExp, string])[] = [
     'it shares no cipher with us: update it, or let it use a plain listener',
   ],
   [/INVALID_METHOD|INVALID_CONSTANT/, 'it speaks something else than HTTP here, perhaps TLS to a plain port'],
+  [/ECONNRESET/, 'it went away before it had sent a request, as a check does that only connects'],
   [/HEADER_OVERFLOW/, 'its request head is larger than `limits.headerSize`'],
   [/TIMEOUT/, 'it connected and did not send a whole request in time'],
 ]

@@ -1,7 +1,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { constants } from 'node:fs'
 import { access, readFile, stat } from 'node:fs/promises'
-import { resolve } from 'node:path'
+import { basename, resolve } from 'node:path'
 import type { LoadedConfig } from './loaded.ts'
 import type { CheckedPolicies } from './policies.ts'
 import type { PolicyOptions } from './policy-schemas.ts'
@@ -24,6 +24,8 @@ interface Mention {
   readonly path: Path
   readonly file: string
   readonly kind: 'file' | 'program' | 'folder' | 'file or folder'
+  /** What makes it where it is not there, if anything does. */
+  readonly makes?: string
 }
 
 export interface FileChecks {
@@ -40,7 +42,10 @@ export async function checkFiles(
   policies: readonly CheckedPolicies[],
   { source, env }: { source: Source; env: Readonly<Record<string, string | undefined>> },
 ): Promise<FileChecks> {
-  const mentions = [...mentionsOf(config, source), ...policies.flatMap(mentionsOfPolicies)]
+  const mentions = [
+    ...mentionsOf(config, source),
+    ...policies.flatMap((checked) => mentionsOfPolicies(checked, source)),
+  ]
   const once = [...new Map(mentions.map((mention) => [JSON.stringify(mention.path), mention])).values()]
   const missing = await Promise.all(
     once.map((mention) => checkMention(mention, config.folder, { source, env })),
@@ -66,7 +71,7 @@ function mentionsOf(
     if (tls.ca !== undefined)
       mentions.push({ path: ['upstreams', name, 'tls', 'ca'], file: tls.ca, kind: 'file' })
     if (sticky !== undefined)
-      mentions.push({ path: ['upstreams', name, 'sticky', 'key'], file: sticky.key, kind: 'file' })
+      mentions.push({ path: ['upstreams', name, 'sticky', 'key'], ...secret(sticky.key, source) })
   }
   const { automatic } = config.tls
   if (automatic?.dns !== undefined)
@@ -92,23 +97,35 @@ function mentionsOf(
   return mentions
 }
 
-function mentionsOfPolicies(policies: CheckedPolicies): Mention[] {
+function mentionsOfPolicies(policies: CheckedPolicies, source: Source): Mention[] {
   const mentions: Mention[] = []
   const basicAuth = policies.get('basicAuth')
   if (basicAuth && basicAuth !== 'off') {
     const { users } = basicAuth.options as PolicyOptions<'basicAuth'>
-    mentions.push({ path: [...basicAuth.path, 'users'], file: users, kind: 'file' })
+    const makes = `${hasFirstStart(source) ? 'the first start makes it, and ' : ''}gatehouse hash NAME --file FILE makes one`
+    mentions.push({ path: [...basicAuth.path, 'users'], file: users, kind: 'file', makes })
   }
   const jwt = policies.get('jwt')
   if (jwt && jwt !== 'off') {
     const { key } = jwt.options as PolicyOptions<'jwt'>
-    if (key !== undefined) mentions.push({ path: [...jwt.path, 'key'], file: key, kind: 'file' })
+    if (key !== undefined) mentions.push({ path: [...jwt.path, 'key'], ...secret(key, source) })
   }
   return mentions
 }
 
+/** A public key is not ours to make up. */
+function secret(file: string, source: Source): Omit<Mention, 'path'> {
+  const isMade = file.endsWith('.key') && hasFirstStart(source)
+  return { file, kind: 'file', makes: isMade ? 'the first start makes it' : undefined }
+}
+
+/** `gatehouse serve` makes what a table of this name lacks. */
+function hasFirstStart({ file }: Source): boolean {
+  return basename(file) === 'routes.yaml'
+}
+
 async function checkMention(
-  { path, file, kind }: Mention,
+  { path, file, kind, makes }: Mention,
   folder: string,
   { source, env }: { source: Source; env: Readonly<Record<string, string | undefined>> },
 ): Promise<Finding[]> {
@@ -126,7 +143,7 @@ async function checkMention(
   } catch (error) {
     if (kind !== 'file' && file.startsWith('dist/') && (error as NodeJS.ErrnoException).code === 'ENOENT')
       return refuse('is not there yet; `make build` makes what is in dist/')
-    return refuse(describeFault(error, kind))
+    return refuse(describeFault(error, kind, makes))
   }
 }
 
@@ -136,11 +153,12 @@ function rightsFor(kind: Mention['kind'], isFolder: boolean): number {
 }
 
 /** Of the error only its code is told: its message holds the path, which may come from the environment. */
-function describeFault(error: unknown, kind: Mention['kind']): string {
+function describeFault(error: unknown, kind: Mention['kind'], makes?: string): string {
   const code = (error as NodeJS.ErrnoException).code
   if (code === 'EACCES' || code === 'EPERM')
     return `is a ${kind} that may not be ${kind === 'program' ? 'run' : 'read'}; give this user the right to`
-  if (code === 'ENOENT' || code === 'ENOTDIR') return `is not there; paths start at the folder of this file`
+  if (code === 'ENOENT' || code === 'ENOTDIR')
+    return `is not there; ${makes ?? 'paths start at the folder of this file'}`
   return `cannot be read as a ${kind} (${code ?? 'malformed path'})`
 }
 

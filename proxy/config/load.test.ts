@@ -116,7 +116,11 @@ test('a billion laughs are stopped at the first thousand', async (t) => {
 })
 
 for (const [sentence, make, message] of [
-  ['a file that is not there', () => {}, 'is not there'],
+  [
+    'a file that is not there',
+    () => {},
+    'is not there; go to the folder of routes.yaml, or name another with --file',
+  ],
   ['a folder', (file) => mkdirSync(file), 'is a folder'],
   ['a file that is no UTF-8', (file) => writeFileSync(file, Buffer.from([0x61, 0xff])), 'is not UTF-8 text'],
 ] as [string, (file: string) => void, string][]) {
@@ -128,6 +132,27 @@ for (const [sentence, make, message] of [
     assert.deepEqual(result.problems.map(formatProblem), [`${file}:1:1 ${message}`])
   })
 }
+
+test('what the first start would make says so where it is not there', async (t) => {
+  const text = `listeners: { https: { port: 0 } }
+upstreams: { shop: { targets: ["http://127.0.0.1:1"], sticky: { key: certs/sticky.key } } }
+routes:
+  - { name: closed, policies: { basicAuth: { users: certs/users } }, to: shop }
+  - { name: api, match: { path: /api }, policies: { jwt: { key: certs/api.key } }, to: shop }
+  - { name: signed, match: { path: /signed }, policies: { jwt: { key: certs/public.pem } }, to: shop }
+`
+  const mendsOf = async (name: string): Promise<(string | undefined)[]> => {
+    const result = await loadConfig({ file: `${await tempFolder(t)}/${name}`, text })
+    return result.ok ? [] : result.problems.map(({ mend }) => mend)
+  }
+  const [user, place] = [
+    'gatehouse hash NAME --file FILE makes one',
+    'paths start at the folder of this file',
+  ]
+  const start = 'the first start makes it'
+  assert.deepEqual(await mendsOf('routes.yaml'), [start, `${start}, and ${user}`, start, place])
+  assert.deepEqual(await mendsOf('new.yaml'), [place, user, place, place])
+})
 
 test('an extension that fails is broken, and the file is still good', async (t) => {
   const folder = await tempFolder(t)

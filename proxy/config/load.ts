@@ -46,7 +46,7 @@ export type LoadResult =
  */
 export async function loadConfig({ file, text, env = process.env }: LoadRequest): Promise<LoadResult> {
   const read = text === undefined ? await readText(file) : { text: text.replace(/^\ufeff/, '') }
-  if ('fault' in read) return { ok: false, problems: [ofWholeFile(file, read.fault)] }
+  if ('fault' in read) return { ok: false, problems: [ofWholeFile(file, read)] }
   const reading = readSource(file, read.text, env)
   if (reading.source === undefined) return { ok: false, problems: [...reading.problems] }
   return check(reading.source, { reading, text: read.text, env })
@@ -55,22 +55,23 @@ export async function loadConfig({ file, text, env = process.env }: LoadRequest)
 /** A file larger than this holds no routes. */
 const largest = 32 * 1024 * 1024
 
-async function readText(file: string): Promise<{ text: string } | { fault: string }> {
+async function readText(file: string): Promise<{ text: string } | { fault: string; mend?: string }> {
   try {
     const bytes = await readFile(file)
     if (bytes.length > largest) return { fault: 'is larger than 32MB' }
     return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) }
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
-    if (code === 'ENOENT') return { fault: 'is not there' }
+    if (code === 'ENOENT')
+      return { fault: 'is not there', mend: 'go to the folder of routes.yaml, or name another with --file' }
     if (code === 'EISDIR') return { fault: 'is a folder' }
     if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') return { fault: 'is not UTF-8 text' }
     return { fault: `cannot be read (${code ?? 'malformed path'})` }
   }
 }
 
-function ofWholeFile(file: string, message: string): ConfigProblem {
-  return { severity: 'error', file, line: 1, column: 1, path: '', message }
+function ofWholeFile(file: string, { fault, mend }: { fault: string; mend?: string }): ConfigProblem {
+  return { severity: 'error', file, line: 1, column: 1, path: '', message: fault, mend }
 }
 
 interface Given {

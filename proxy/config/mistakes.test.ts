@@ -563,7 +563,7 @@ const rows: Row[] = [
     'users: users',
     'users: passwords',
     [
-      '36:27 routes[1].policies.basicAuth.users: "passwords" is not there; paths start at the folder of this file',
+      '36:27 routes[1].policies.basicAuth.users: "passwords" is not there; gatehouse hash NAME --file FILE makes one',
     ],
   ],
   [
@@ -699,6 +699,26 @@ const rows: Row[] = [
     'host: shop.example',
     'host: *shop',
     ['20:13 routes[0].match.host: uses *shop, and nothing above is marked &shop'],
+  ],
+  [
+    'a wildcard without quotes, which YAML takes for an alias',
+    'host: shop.example',
+    'host: *.shop.example',
+    [
+      '20:13 routes[0].match.host: uses *.shop.example, and nothing above is marked &.shop.example; put it in quotes: "*.shop.example"',
+    ],
+  ],
+  [
+    'a star without quotes',
+    'host: shop.example',
+    'host: *',
+    ['20:13 is not YAML: Alias cannot be an empty string; put the value in quotes'],
+  ],
+  [
+    'a key that begins before the others of its block',
+    '    to: shop\n',
+    '   to: shop\n',
+    ['30:1 is not YAML: Sequence item without - indicator; begin it exactly below the key before it'],
   ],
   [
     'a brace that holds a block',

@@ -114,7 +114,11 @@ function readValues(places: Places, root: Node, env: Readonly<Record<string, str
 
   const readAlias = (name: string, offset: number): unknown => {
     const target = anchors.get(name)
-    if (target === undefined) return refuse(offset, `uses *${name}, and nothing above is marked &${name}`)
+    if (target === undefined) {
+      // `host: *.example.com` is read as an alias.
+      const mend = name.startsWith('.') ? `put it in quotes: "*${name}"` : undefined
+      return refuse(offset, `uses *${name}, and nothing above is marked &${name}`, mend)
+    }
     inAlias++
     const value = read(target, offset)
     inAlias--
@@ -229,9 +233,13 @@ function createSource({ places, root, anchors, unread }: Read, value: unknown): 
   }
 }
 
+const alike = 'begin it exactly below the key before it'
+
 const mends: Readonly<Record<string, string>> = {
   TAB_AS_INDENT: 'indent with blanks',
   BAD_SCALAR_START: 'put the value in quotes',
+  BAD_ALIAS: 'put the value in quotes',
+  BAD_INDENT: alike,
   BLOCK_AS_IMPLICIT_KEY: 'put the value in quotes, or start a new line',
   MULTIPLE_DOCS: 'remove the line of ---',
   NON_STRING_KEY: 'write the key as a word',
@@ -265,6 +273,7 @@ function describeFault(places: Places, fault: YAMLError): ConfigProblem {
   const message = `is not YAML: ${fault.message.replace(/\s+/g, ' ')}`
   // `{ port: ${PORT} }` reads as a block within a block.
   const unquoted = /\$\{?$/.test(places.text.slice(Math.max(0, offset - 1), offset + 1))
-  const mend = unquoted ? `inside { } and [ ], put \${…} in quotes` : mends[fault.code]
+  const known = /without - indicator/.test(fault.message) ? alike : mends[fault.code]
+  const mend = unquoted ? `inside { } and [ ], put \${…} in quotes` : known
   return problemAt(places, offset, { path: [], message, mend })
 }

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { runCli } from '../harness/cli.ts'
+import { launcher, runCli } from '../harness/cli.ts'
 import { tempFolder } from '../harness/temp-folder.ts'
 import { textOf } from './served.ts'
 
@@ -31,6 +33,13 @@ const table: [what: string, args: string[], code: number, out: RegExp, err: RegE
   ['check answers 0 for a good file', ['check'], 0, /is good: 1 route/, /^$/],
   ['check takes the file as an argument', ['check', 'none.yaml'], 2, /^$/, /none\.yaml:1:1 is not there/],
   [
+    'a number that is none is refused',
+    ['plan', 'routes.yaml', '--last', 'abc'],
+    2,
+    /^$/,
+    /--last is not a number/,
+  ],
+  [
     'explain answers 1 for a refusal',
     ['explain', 'http://localhost/moved'],
     1,
@@ -53,3 +62,14 @@ for (const [what, args, code, out, err] of table) {
     assert.equal(outcome.code, code)
   })
 }
+
+test('a reader that has seen enough is no fault', async () => {
+  const schema = `"${launcher}" schema; echo "code $?" >&2`
+  const shell = spawn('sh', ['-c', `{ ${schema}; } | head -n 1`], { cwd: folder })
+  let said = ''
+  for (const stream of [shell.stdout, shell.stderr])
+    stream.setEncoding('utf8').on('data', (text) => (said += text))
+  await once(shell, 'close')
+  assert.match(said, /^code 0$/m)
+  assert.doesNotMatch(said, /EPIPE/)
+})

@@ -236,7 +236,14 @@ describe('the page', inBrowser, async () => {
     await page.getByRole('heading', { name: 'Routes' }).waitFor()
     assert.equal(await isTooWide(page), false)
     assert.deepEqual(await seriousFaults(page), [])
+    const long = '{ host: photos.staging.example.com, path: /api/v1/authentication }'
+    await scene.edit(`${scene.table}  - { name: far, match: ${long}, listeners: [https], to: photos }\n`)
+    await page.getByText('photos.staging.example.com/').first().waitFor()
     await picture(t, page, 'dashboard-hand')
+    // An address goes to the next line between its words: each is a text of its own.
+    const torn = await page.evaluate(tornWords)
+    assert.deepEqual(torn, [])
+    await scene.edit(scene.table)
     const { pid } = JSON.parse((await request(`${scene.admin}/v1/workers`)).text)
     process.kill(pid, 'SIGSTOP')
     try {
@@ -300,3 +307,11 @@ function follow(t: Teardown, query: string): { text: string } {
   onEnd(t, async () => void asked.destroy())
   return told
 }
+
+/** In the page: words of the addresses of routes that stand on two lines. */
+const tornWords = `[...document.querySelectorAll('#routes .under')].flatMap(({ childNodes }) =>
+  [...childNodes].filter((node) => {
+    const range = document.createRange()
+    range.selectNodeContents(node)
+    return node.nodeType === 3 && range.getClientRects().length > 1
+  }).map((node) => node.data))`

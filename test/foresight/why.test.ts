@@ -98,6 +98,12 @@ test('gatehouse observed names whom a policy in observe mode would have refused'
     stdout,
     /3 of 4 requests of the last 1h would have been refused\.\n\s+3 {2}inside\.deny {2}127\.0\.0\.5 {2}\/inside\n/,
   )
-  assert.equal((await ask('rest')).code, 0)
+  const rest = await ask('rest')
+  assert.equal(rest.code, 0)
+  assert.match(rest.stderr, /^rest is not in observe mode now/)
+  // A slip in the name must not read as "nobody would have been refused".
+  const slip = await ask('inside.dney')
+  assert.deepEqual([slip.code, slip.stdout], [2, ''])
+  assert.match(slip.stderr, /has no inside\.dney; did you mean "inside\.deny"\?/)
   assert.equal((await ask('--since', 'yesterday')).code, 2)
 })

@@ -17,7 +17,7 @@ export function answerClientError(
   if (connection.broken) return
   connection.broken = true
   connection.ending = true
-  acceptance.clientError(error.code ?? 'UNKNOWN', connection.peer.text)
+  if (!isGoodbye(error, connection)) acceptance.clientError(error.code ?? 'UNKNOWN', connection.peer.text)
   if (!socket.writable || error.syscall !== undefined || error.code === 'ECONNRESET')
     return void socket.destroy()
 
@@ -34,6 +34,11 @@ export function answerClientError(
   // A stray byte after a request, and the head that never comes after it. Nobody waits for an answer.
   if (connection.served > 0 && quietCodes.has(error.code ?? '')) return void socket.destroy()
   answerSocket(socket, codeOf(error))
+}
+
+/** A client that has its answers may leave by a reset, as curl does. One that leaves an exchange is told of by that. */
+export function isGoodbye({ code }: NodeJS.ErrnoException, { served }: Connection): boolean {
+  return code === 'ECONNRESET' && served > 0
 }
 
 const quietCodes = new Set(['HPE_INVALID_METHOD', 'HPE_INVALID_EOF_STATE', 'ERR_HTTP_REQUEST_TIMEOUT'])

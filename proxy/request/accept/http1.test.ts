@@ -272,3 +272,15 @@ test('a HEAD that is refused before it is one exchange gets no body, and the pro
     assert.ok(reply.text.endsWith('\r\n\r\n'))
   }
 })
+
+test('a client that leaves by a reset once it has its answer has made no mistake', async (t) => {
+  // `gatehouse why --refused` was full of browsers and curl, which end connections like that.
+  const { store } = await certificatesFor(t, ['localhost'])
+  const open = await listening(t, { listeners: { http: {}, https: {} }, certificates: store })
+  const served = await rawConnect(open.port('http'))
+  served.write(get)
+  await once(served, 'data')
+  served.resetAndDestroy()
+  await eventually(() => open.connections().length === 0)
+  assert.deepEqual(open.clientErrors, [])
+})

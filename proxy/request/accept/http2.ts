@@ -9,6 +9,7 @@ import {
 import type { Socket } from 'node:net'
 import { errors } from '../../errors.ts'
 import { createBudget } from './budget.ts'
+import { isGoodbye } from './client-error.ts'
 import type { Acceptance, Connection, Http2State, Limits } from './connection.ts'
 import type { Serve } from './incoming.ts'
 import { answerShortly } from './short-answer.ts'
@@ -82,8 +83,9 @@ export function createHttp2(acceptance: Acceptance, serve: Serve): Http2 {
     session.once('close', () => connections.delete(session))
   })
   server.on('sessionError', (error: NodeJS.ErrnoException, session) => {
-    const peer = connections.get(session)?.peer.text
-    if (peer !== undefined) acceptance.clientError(error.code ?? 'UNKNOWN', peer)
+    const connection = connections.get(session)
+    if (connection === undefined || isGoodbye(error, connection)) return
+    acceptance.clientError(error.code ?? 'UNKNOWN', connection.peer.text)
   })
 
   return {

@@ -1,5 +1,6 @@
 import type { Overview } from '../../dashboard/overview.ts'
 import { showDay, showSpan } from '../format.ts'
+import { Address } from './Address.tsx'
 import { Panel } from './Panel.tsx'
 
 const day = 86_400_000
@@ -43,7 +44,9 @@ export function Certificates({ certificates, automatic }: Pick<Overview, 'certif
                   {days < 0 ? 'ended' : days === 0 ? 'today' : `${days} days`}
                 </span>
                 <span>
-                  <strong>{sans.slice(0, 3).join(', ') || cn}</strong>
+                  <strong>
+                    <Address text={sans.slice(0, 3).join(', ') || cn} />
+                  </strong>
                   {sans.length > 3 && <span className="soft">{` and ${sans.length - 3} more`}</span>}
                   <span className="under">
                     {`until ${showDay(notAfter)}`}

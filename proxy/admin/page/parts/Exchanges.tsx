@@ -3,6 +3,7 @@ import type { ExchangeFilter } from '../../../observability/exchange-filter.ts'
 import type { FollowedExchange } from '../../../observability/followed-exchanges.ts'
 import { showBytes, showCount, showDuration, showTime } from '../format.ts'
 import type { Live } from '../use-stream.ts'
+import { Address } from './Address.tsx'
 import { Panel } from './Panel.tsx'
 
 interface ExchangesProps {
@@ -106,7 +107,7 @@ function Exchange({ exchange }: { exchange: FollowedExchange }) {
           <span className={`chip ${tone}`}>{status || 'gone'}</span>
           <span className="method">{request?.upgrade ? 'WS' : (request?.method ?? '?')}</span>
           <span className="address">
-            {request ? `${request.host}${request.path}` : 'no request'}
+            <Address text={request ? `${request.host}${request.path}` : 'no request'} />
             {observed.length > 0 && <span className="chip warn">observed</span>}
           </span>
           <span className="soft route">{exchange.route ?? 'no route'}</span>

@@ -1,6 +1,7 @@
 import type { Figures } from '../../dashboard/meter.ts'
 import type { Overview } from '../../dashboard/overview.ts'
 import { showDuration, showNumber } from '../format.ts'
+import { Address } from './Address.tsx'
 import { Spark } from './Chart.tsx'
 import { Panel, Wide } from './Panel.tsx'
 
@@ -68,7 +69,9 @@ export function Routes({ overview, figures, rates, onFollow }: RoutesProps) {
                       </button>
                       {!route.available && <span className="chip bad">away</span>}
                       {tunnels > 0 && <span className="chip">{`${tunnels} open`}</span>}
-                      <span className="under">{route.addresses[0]}</span>
+                      <span className="under">
+                        <Address text={route.addresses[0] ?? ''} />
+                      </span>
                     </th>
                     <td className="number strong">{showNumber(rate?.perSecond)}</td>
                     <td className="some">

@@ -1,5 +1,6 @@
 import type { Overview, OverviewTarget, OverviewUpstream } from '../../dashboard/overview.ts'
 import { showCount, showSpan } from '../format.ts'
+import { Address } from './Address.tsx'
 import { Panel } from './Panel.tsx'
 
 /** Who stands behind the routes, and how they are. */
@@ -38,7 +39,10 @@ function Upstream({ name, health, targets }: OverviewUpstream) {
           <li key={`${target.key}/${target.id}/${target.url}`}>
             <span className={`dot ${toneOf(target)}`} aria-hidden="true" />
             <span>
-              <code>{target.url}</code> <span className="soft">{describe(target)}</span>
+              <code>
+                <Address text={target.url} />
+              </code>{' '}
+              <span className="soft">{describe(target)}</span>
               {target.reason && target.health !== 'well' && <span className="under">{target.reason}</span>}
             </span>
           </li>
