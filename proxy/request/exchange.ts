@@ -22,6 +22,8 @@ export class Exchange implements ExchangeRecord {
   readonly peer: ClientAddress
   readonly peerPort: number
   readonly expectsContinue: boolean
+  /** As received; what middleware is shown is the path that is sent on. */
+  readonly uri: string
   readonly startedAt = Date.now()
   readonly started = performance.now()
   id = ''
@@ -76,6 +78,7 @@ export class Exchange implements ExchangeRecord {
 
   constructor(incoming: Incoming) {
     this.request = incoming.request
+    this.uri = incoming.request.url ?? ''
     this.response = incoming.response
     this.upgrade = incoming.upgrade
     this.from = incoming.listener
@@ -99,9 +102,6 @@ export class Exchange implements ExchangeRecord {
   }
   get host(): string {
     return this.request.headers[':authority']?.toString() ?? this.request.headers.host ?? ''
-  }
-  get uri(): string {
-    return this.request.url ?? ''
   }
   get clientAddress(): string {
     return (this.facts?.client ?? this.client ?? this.peer).text

@@ -87,7 +87,11 @@ export async function serve(
     if (!passes(exchange, decision)) return
 
     // relay, and respond
-    if (route.middleware !== undefined && (await route.middleware(exchange)) === 'answered') return
+    if (route.middleware !== undefined) {
+      // What it decides about a path is about the one that is sent on.
+      exchange.request.url = facts.path + facts.query
+      if ((await route.middleware(exchange)) === 'answered') return
+    }
     if (exchange.finished) return
     switch (route.destination.kind) {
       case 'upstream':

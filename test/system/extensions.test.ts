@@ -43,6 +43,11 @@ export default { kind: 'middleware', create: ({ value }: Options) => (request, r
 } }`,
 )
 await write(
+  'gate.ts',
+  `export default { kind: 'middleware', create: () => (request, response, next) =>
+  request.path.startsWith('/gated/inside') ? response.sendStatus(403) : next() }`,
+)
+await write(
   'fails.ts',
   "export default { kind: 'middleware', create: () => (a, b, next) => next(new Error('failed')) }",
 )
@@ -81,6 +86,7 @@ const routes: [name: string, keys: string][] = [
   ['watched', `policies: { officeHours: { days: [${inDays(3)}], mode: observe } }`],
   ['people', 'middleware: [{ use: refuseAgents, options: { names: [robot] } }]'],
   ['tagged', 'middleware: [{ use: tag, options: { value: a } }]'],
+  ['gated', 'middleware: [{ use: gate }]'],
   ['fails', 'middleware: [{ use: fails }]'],
   ['throws-late', 'middleware: [{ use: throwsLate }]'],
   ['answers', 'middleware: [{ use: answers }]'],
@@ -102,6 +108,7 @@ extensions:
   officeHours: ${examples}/office-hours.ts
   refuseAgents: ${examples}/refuse-agents.ts
   tag: tag.ts
+  gate: gate.ts
   fails: fails.ts
   throwsLate: throws-late.ts
   answers: answers.ts
@@ -161,6 +168,22 @@ for (const [door, ask] of Object.entries(doors)) {
       assert.equal(headers['content-type'], 'application/json; charset=utf-8')
       assert.equal(text, '{"error":"This page is for people."}')
       assert.equal(upstream.requests.length, before)
+    })
+
+    // The attack: middleware that keeps /gated/inside is asked for /gated/%69nside, and lets it pass; sent on is the one form
+    // that the path has, which is /gated/inside. It was shown the path as the client had written it.
+    test('middleware decides about the path that is sent on, however it was written', async () => {
+      assert.equal((await ask('/gated/outside')).status, served)
+      const before = upstream.requests.length
+      for (const path of ['/gated/inside', '/gated/%69nside', '/gated//inside', '/gated/outside/../inside'])
+        assert.equal((await ask(`${path}?x=1`)).status, 403, path)
+      assert.equal(upstream.requests.length, before)
+      // The log keeps what was written.
+      await eventually(async () =>
+        (await proxy.accessLog()).some(
+          ({ request }) => (request as { uri: string }).uri === '/gated/%69nside?x=1',
+        ),
+      )
     })
 
     test('middleware may answer by what Express has for it', async () => {
@@ -223,9 +246,9 @@ test('options are checked by the schema of the extension, with their place', asy
     const lines = error.message.split('\n')
     assert.match(
       lines[0] ?? '',
-      /routes\.yaml:23:\d+ routes\[0\]\.policies\.officeHours\.from: .*is not a time/,
+      /routes\.yaml:24:\d+ routes\[0\]\.policies\.officeHours\.from: .*is not a time/,
     )
-    assert.match(lines[1] ?? '', /routes\.yaml:26:\d+ routes\[3\]\.middleware\[0\]\.options\.names: /)
+    assert.match(lines[1] ?? '', /routes\.yaml:27:\d+ routes\[3\]\.middleware\[0\]\.options\.names: /)
     return true
   })
 })
