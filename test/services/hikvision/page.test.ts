@@ -230,5 +230,15 @@ describe('the page', inBrowser, async () => {
     await soon(
       () => device?.faces.has('2002') && [...device.cards.keys()].sort().join() === '0006987309,77,78',
     )
+
+    // One click beside Save took a person from all doors.
+    await page.getByRole('button', { name: 'Change Grace Hopper' }).click()
+    await dialog.getByRole('button', { name: 'Remove', exact: true }).click()
+    await dialog.getByLabel('Cards').click()
+    await dialog.getByRole('button', { name: 'Remove', exact: true }).click()
+    assert.ok(device?.persons.has('2002'))
+    await dialog.getByRole('button', { name: 'Remove for good', exact: true }).click()
+    await card.waitFor({ state: 'detached' })
+    await soon(() => !device?.persons.has('2002'))
   })
 })
