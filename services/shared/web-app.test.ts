@@ -24,6 +24,7 @@ async function startApp(t: TestContext) {
   app.get('/away', () => {
     throw Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' })
   })
+  app.get('/named/:name', (request, response) => void response.json(request.params))
   app.get('/nul', () => {
     throw Object.assign(new Error('invalid byte sequence for encoding "UTF8": 0x00'), { code: '22021' })
   })
@@ -86,6 +87,7 @@ test('bodies that cannot be read are the fault of whoever sent them', async (t) 
   assert.equal((await post('{"a":')).status, 400)
   assert.equal((await post(JSON.stringify({ a: 'x'.repeat(2000) }))).status, 413)
   assert.equal((await ask('/nul')).status, 400)
+  assert.equal((await ask('/named/%E0%A4%A')).status, 400)
   assert.equal((await ask('/nowhere')).status, 404)
 })
 

@@ -76,6 +76,8 @@ function problemOf(error: unknown): Problem {
     return new Problem(503, 'The database is away; try again in a moment', {
       headers: { 'Retry-After': '5' },
     })
+  // Express says of `%E0%A4%A` in a path that it is 400, and not that the client may hear so.
+  if (error instanceof URIError) return new Problem(400, 'The address cannot be read')
   if (isUnkeepable(error)) return new Problem(400, 'A text holds a character that cannot be kept')
   // Express's own readers of bodies say by `status` and `expose` what the client may hear.
   const { status, expose, message } = error as { status?: number; expose?: boolean; message?: string }

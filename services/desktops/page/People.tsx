@@ -1,4 +1,4 @@
-import { type FormEvent, useCallback, useEffect, useState } from 'react'
+import { type FormEvent, useCallback, useEffect, useRef, useState } from 'react'
 import { api, type Me } from './api.ts'
 
 /** Who may have desktops. */
@@ -64,18 +64,15 @@ export function People({ me }: { me: Me }) {
             <strong>{name}</strong>
             <span className="soft">{role === 'admin' ? 'admin' : ''}</span>
             {name !== me.name && (
-              <button
-                type="button"
-                className="danger"
-                onClick={() =>
+              <RemoveButton
+                name={name}
+                onRemove={() =>
                   act(
                     () => api.admin.removeUser(name),
                     `${name} is removed; the desktops stop, the files stay.`,
                   )
                 }
-              >
-                Remove {name}
-              </button>
+              />
             )}
           </li>
         ))}
@@ -108,5 +105,30 @@ export function People({ me }: { me: Me }) {
         </button>
       </form>
     </section>
+  )
+}
+
+/** Asks once more: a name is never given again. */
+function RemoveButton({ name, onRemove }: { name: string; onRemove(): void }) {
+  const dialog = useRef<HTMLDialogElement>(null)
+  return (
+    <>
+      <button type="button" className="danger" onClick={() => dialog.current?.showModal()}>
+        Remove {name}
+      </button>
+      <dialog ref={dialog} className="card" aria-label={`Remove ${name}`}>
+        <h2>Remove {name}?</h2>
+        <p>
+          The desktops stop, and nobody can be called {name} again. The files stay until an operator removes
+          them.
+        </p>
+        <form method="dialog" className="row">
+          <button type="submit" className="danger" onClick={onRemove}>
+            Remove for good
+          </button>
+          <button type="submit">Cancel</button>
+        </form>
+      </dialog>
+    </>
   )
 }

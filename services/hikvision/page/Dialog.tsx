@@ -1,4 +1,5 @@
 import { type FormEvent, type ReactNode, useEffect, useId, useRef, useState } from 'react'
+import { RemoveButton } from './RemoveButton.tsx'
 
 interface DialogProps {
   readonly title: string
@@ -55,11 +56,7 @@ export function Dialog({ title, action, children, submit, remove, onClose }: Dia
           <button type="submit" className="first" disabled={isBusy}>
             {isBusy ? 'One moment…' : action}
           </button>
-          {remove && (
-            <button type="button" className="danger end" disabled={isBusy} onClick={() => run(remove)}>
-              Remove
-            </button>
-          )}
+          {remove && <RemoveButton disabled={isBusy} onRemove={() => void run(remove)} />}
         </div>
       </form>
     </dialog>

@@ -56,7 +56,11 @@ export interface History {
 /** The session is in a cookie that scripts cannot read, so nothing is kept here. */
 export const api = {
   me: () => ask<Me>('api/v1/auth/me'),
-  signIn: (username: string, password: string) => ask('api/v1/auth/login', { json: { username, password } }),
+  /** The API says it in the words that its clients know; a person reads others. */
+  signIn: (username: string, password: string) =>
+    ask('api/v1/auth/login', { json: { username, password } }).catch((refusal: Refusal) => {
+      throw refusal.status === 401 ? new Refusal(401, 'That name and password do not fit') : refusal
+    }),
   signOut: () => ask('api/v1/auth/logout', { method: 'POST' }),
   models: async () => (await ask<{ models: Model[] }>('api/v1/models')).models,
   history: (offset: number, limit = 24) =>

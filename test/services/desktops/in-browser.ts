@@ -137,6 +137,12 @@ export function testInBrowser(sceneOf: () => { scene: Scene; browser: Browser | 
         .first()
         .waitFor({ timeout: 20_000 })
       await look('admin')
+      // A name is never given again, and one click took it.
+      await page.getByRole('button', { name: 'Remove alice', exact: true }).click()
+      await page.getByRole('heading', { name: 'Remove alice?' }).waitFor()
+      await look('remove')
+      await page.getByRole('button', { name: 'Cancel', exact: true }).click()
+      await page.getByRole('button', { name: 'Remove alice', exact: true }).waitFor()
       assert.deepEqual(complaints.filter(isNews), [])
     })
 }

@@ -32,6 +32,9 @@ const door = {
 }
 const camera = { mac: '02:00:5e:40:00:02', serial: 'SIMULATED-CAMERA', address: '192.0.2.21', name: '' }
 
+/** Devices and people are called as somebody likes; there may be no place for a line to end. */
+const endless = 'Wollewolle'.repeat(8)
+
 /** A face that is nobody's. */
 async function face(hue: number): Promise<Buffer> {
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="320" height="400"><rect width="320" height="400" fill="hsl(${hue} 30% 80%)"/>
@@ -65,6 +68,7 @@ async function furnish(scene: Scene) {
     withPictures(plateEvent(camera, at(5), 'GH 123'), [
       { name: 'licensePlatePicture', jpeg: await face(90) },
     ]),
+    cameraEvent(camera, at(3), endless),
     cameraEvent(camera, at(2), 'VMD'),
     { type: 'application/xml', body: Buffer.from('what is this?') },
   ]
@@ -80,6 +84,12 @@ async function furnish(scene: Scene) {
     base: 'http://127.0.0.1:9',
     password: 'x',
   })
+  const long = await scene.json<{ id: number }>('POST', '/admin/devices', {
+    name: endless,
+    base: 'http://127.0.0.1:9',
+    password: 'x',
+  })
+  await scene.json('PUT', '/admin/people/9999', { name: endless, devices: [long.id] })
   await scene.json('POST', '/admin/agents', { name: 'Warehouse' })
   await scene.json('PUT', '/admin/people/1001', {
     name: 'Ada Lovelace',
@@ -220,5 +230,15 @@ describe('the page', inBrowser, async () => {
     await soon(
       () => device?.faces.has('2002') && [...device.cards.keys()].sort().join() === '0006987309,77,78',
     )
+
+    // One click beside Save took a person from all doors.
+    await page.getByRole('button', { name: 'Change Grace Hopper' }).click()
+    await dialog.getByRole('button', { name: 'Remove', exact: true }).click()
+    await dialog.getByLabel('Cards').click()
+    await dialog.getByRole('button', { name: 'Remove', exact: true }).click()
+    assert.ok(device?.persons.has('2002'))
+    await dialog.getByRole('button', { name: 'Remove for good', exact: true }).click()
+    await card.waitFor({ state: 'detached' })
+    await soon(() => !device?.persons.has('2002'))
   })
 })

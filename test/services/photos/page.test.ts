@@ -31,7 +31,7 @@ describe('the page', inBrowser, () => {
       await page.getByLabel('Name').fill('admin')
       await page.getByLabel('Password').fill('a guess')
       await page.getByRole('button', { name: 'Sign in', exact: true }).click()
-      await page.getByRole('alert').filter({ hasText: 'Invalid credentials' }).waitFor()
+      await page.getByRole('alert').filter({ hasText: 'That name and password do not fit' }).waitFor()
       await page.getByLabel('Password').fill(password)
       await page.getByRole('button', { name: 'Sign in', exact: true }).click()
       await page.getByRole('heading', { name: 'Restore a picture' }).waitFor()
@@ -39,6 +39,9 @@ describe('the page', inBrowser, () => {
       await page
         .getByLabel('Choose pictures')
         .setInputFiles({ name: `Aunt Ada ${screen}.jpg`, mimeType: 'image/jpeg', buffer: old })
+      const name = await page.getByText(`Aunt Ada ${screen}.jpg`).boundingBox()
+      // On a hand it had a letter or two on each line.
+      assert.ok(name && name.height < 40, `${name?.height}`)
       await page.getByText('Full restoration').click()
       await page.getByText('Adjust').click()
       await page.getByLabel('Enlarging').selectOption('2')

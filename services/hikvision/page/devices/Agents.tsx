@@ -2,6 +2,7 @@ import { useState } from 'react'
 import { ask } from '../../../shared/page/ask.ts'
 import { Dialog } from '../Dialog.tsx'
 import type { Agent } from '../model.ts'
+import { RemoveButton } from '../RemoveButton.tsx'
 import { When } from '../When.tsx'
 
 /** Programs that stand in networks which this server cannot reach. */
@@ -57,14 +58,7 @@ export function Agents({ agents, onChange }: { agents: readonly Agent[]; onChang
             <span className="soft">
               last seen <When at={lastSeen} />
             </span>
-            <button
-              type="button"
-              className="danger end"
-              onClick={() => remove(id)}
-              aria-label={`Remove the agent ${name}`}
-            >
-              Remove
-            </button>
+            <RemoveButton what={`the agent ${name}`} onRemove={() => void remove(id)} />
           </li>
         ))}
       </ul>

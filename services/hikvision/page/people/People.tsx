@@ -139,7 +139,7 @@ function JobList({
 
   return (
     <section aria-labelledby="jobs-title">
-      <h2 id="jobs-title">What was to be done</h2>
+      <h2 id="jobs-title">Work on devices</h2>
       {fault && (
         <p className="notice bad" role="alert">
           {fault}
@@ -156,7 +156,8 @@ function JobList({
               {job.state === 'waiting' && job.attempts > 0 && (
                 <span className="soft">
                   {' '}
-                  · tried {job.attempts} times, next <When at={job.nextAt} />
+                  · tried {job.attempts === 1 ? 'once' : `${job.attempts} times`}, next{' '}
+                  <When at={job.nextAt} />
                 </span>
               )}
             </span>
