@@ -185,8 +185,186 @@ const nginx: GuardedSites = {
   ],
 }
 
+/** Of Apache: an upstream behind everything, and rules. */
+function before(rules: string | ((scene: GuardedScene) => string)) {
+  return (scene: GuardedScene): string =>
+    `${typeof rules === 'string' ? rules : rules(scene)}\nProxyPass / http://${scene.upstream}/`
+}
+
+const inFolder = (rules: string) => (scene: GuardedScene) =>
+  `DocumentRoot ${scene.folder}/www\n<Directory ${scene.folder}/www>\nRequire all granted\n</Directory>\n${rules.replaceAll('WWW', `${scene.folder}/www`)}`
+
+const asked = ({ folder }: GuardedScene): string =>
+  `AuthType Basic\nAuthName closed\nAuthUserFile ${folder}/users\nRequire valid-user`
+
+const apache: GuardedSites = {
+  write: (scene) =>
+    apache.sites
+      .map(
+        ({ host, rules }) =>
+          `<VirtualHost 127.0.0.1:${scene.port}>\nServerName ${host}\n${rules(scene)}\n</VirtualHost>`,
+      )
+      .join('\n'),
+  sites: [
+    { host: 'open.test', paths: spellings, rules: before(''), isUnderstood: true },
+    {
+      host: 'deny.test',
+      paths: spellings,
+      rules: before('<Location /private>\nRequire all denied\n</Location>'),
+      isUnderstood: true,
+    },
+    {
+      host: 'pattern.test',
+      paths: ['/', '/private/', '/ops/x', '/other'],
+      rules: before('<LocationMatch "^/(private|ops)/">\nRequire ip 10.0.0.0/8\n</LocationMatch>'),
+      isUnderstood: true,
+    },
+    {
+      host: 'any-pattern.test',
+      paths: ['/', '/x.bak'],
+      rules: before('<LocationMatch "\\.(bak|sql)$">\nRequire all denied\n</LocationMatch>'),
+    },
+    {
+      host: 'proxy.test',
+      paths: ['/', '/x'],
+      rules: before('<Proxy *>\nRequire ip 10.0.0.0/8\n</Proxy>'),
+      isUnderstood: true,
+    },
+    {
+      host: 'rewrite.test',
+      paths: spellings,
+      rules: before('RewriteEngine On\nRewriteRule ^/private(/|$) - [F]'),
+      isUnderstood: true,
+    },
+    {
+      host: 'rewrite-any.test',
+      paths: ['/', '/a.sql'],
+      rules: before('RewriteEngine On\nRewriteRule \\.sql$ - [F,L]'),
+    },
+    {
+      host: 'rewrite-from.test',
+      paths: ['/', '/x'],
+      rules: before('RewriteEngine On\nRewriteCond %{REMOTE_ADDR} !^10\\.\nRewriteRule ^ - [F]'),
+    },
+    {
+      host: 'sign-on.test',
+      paths: ['/', '/x'],
+      rules: before(
+        'RewriteEngine On\nRewriteCond %{HTTP_COOKIE} !session\nRewriteRule ^ https://login.test/ [R,L]',
+      ),
+    },
+    {
+      host: 'passed.test',
+      paths: ['/app/x', '/', '/app'],
+      rules: (scene) =>
+        `RewriteEngine On\nRewriteRule ^/app/(.*)$ http://${scene.upstream}/$1 [P]\n<Location /app>\nRequire ip 10.0.0.0/8\n</Location>`,
+    },
+    { host: 'gone.test', paths: spellings, rules: before('Redirect gone /private') },
+    { host: 'dots.test', paths: ['/', '/.git/x'], rules: before('RedirectMatch 404 "/\\.git"') },
+    {
+      host: 'not.test',
+      paths: spellings,
+      rules: (scene) => `ProxyPass /private !\nProxyPass / http://${scene.upstream}/`,
+      isUnderstood: true,
+    },
+    {
+      host: 'except.test',
+      paths: ['/', '/x'],
+      rules: before('<Location />\n<LimitExcept POST>\nRequire all denied\n</LimitExcept>\n</Location>'),
+      isUnderstood: true,
+    },
+    {
+      host: 'limit.test',
+      paths: ['/', '/x'],
+      rules: before('<Location />\n<Limit GET>\nRequire all denied\n</Limit>\n</Location>'),
+    },
+    {
+      host: 'if.test',
+      paths: ['/', '/x'],
+      rules: before(`<If "req('X-Key') != 'right'">\nRequire all denied\n</If>`),
+    },
+    {
+      host: 'include.test',
+      paths: spellings,
+      rules: before(({ folder }) => `Include ${folder}/office.apache`),
+    },
+    {
+      host: 'module.test',
+      paths: spellings,
+      rules: before(
+        '<IfModule authz_core_module>\n<Location /private>\nRequire all denied\n</Location>\n</IfModule>',
+      ),
+      isUnderstood: true,
+    },
+    {
+      host: 'password.test',
+      paths: ['/', '/private', '/other'],
+      rules: before((scene) => `<Location /private>\n${asked(scene)}\n</Location>`),
+      isUnderstood: true,
+    },
+    {
+      host: 'user.test',
+      paths: ['/'],
+      rules: before(
+        (scene) =>
+          `<Location />\n${asked(scene)}\n</Location>\nRequestHeader set X-Remote-User "expr=%{REMOTE_USER}"`,
+      ),
+    },
+    {
+      host: 'no-user.test',
+      paths: ['/'],
+      rules: before('RequestHeader unset X-Remote-User'),
+    },
+    {
+      host: 'nobody.test',
+      paths: ['/'],
+      rules: before(
+        (scene) => `<Location />\n${asked(scene).replace('valid-user', 'user nobody')}\n</Location>`,
+      ),
+    },
+    { host: 'files.test', paths: ['/', '/index.html', '/page.php'], rules: inFolder(''), isUnderstood: true },
+    {
+      host: 'folder.test',
+      paths: ['/', '/index.html', '/private/', '/private/index.html'],
+      rules: inFolder('<Directory WWW/private>\nRequire ip 10.0.0.0/8\n</Directory>'),
+      isUnderstood: true,
+    },
+    {
+      host: 'alias.test',
+      paths: ['/docs/', '/docs/index.html', '/'],
+      rules: before(
+        ({ folder }) =>
+          `Alias /docs ${folder}/www/private\nProxyPass /docs !\n<Directory ${folder}/www/private>\nRequire ip 10.0.0.0/8\n</Directory>`,
+      ),
+    },
+    {
+      host: 'dot-files.test',
+      paths: ['/', '/.env', '/index.html'],
+      rules: inFolder('<FilesMatch "^\\.">\nRequire all denied\n</FilesMatch>'),
+      isUnderstood: true,
+    },
+    {
+      host: 'kinds.test',
+      paths: ['/', '/page.php', '/index.html'],
+      rules: inFolder('<FilesMatch "\\.php$">\nRequire all denied\n</FilesMatch>'),
+    },
+    {
+      host: 'override.test',
+      paths: ['/', '/index.html'],
+      rules: inFolder('<Directory WWW>\nAllowOverride All\n</Directory>'),
+    },
+    {
+      host: 'pool.test',
+      paths: ['/', '/x'],
+      rules: ({ upstream }) =>
+        `<Proxy balancer://pool>\nBalancerMember http://${upstream}\n</Proxy>\nProxyPass / balancer://pool/`,
+      isUnderstood: true,
+    },
+  ],
+}
+
 export const guardedSites: Readonly<Record<OtherProxy, GuardedSites>> = {
   nginx,
-  apache: { sites: [], write: () => '' },
+  apache,
   caddy: { sites: [], write: () => '' },
 }
