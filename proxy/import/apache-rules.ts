@@ -11,7 +11,7 @@ export const isByItself = (name: string): boolean =>
   )
 
 /** Whether a directive may keep somebody out: every one may that is not known to do something else. */
-export function isGuard(name: string): boolean {
+function isGuard(name: string): boolean {
   return !/^(ErrorDocument|Expires\w*|FileETag|Header|RequestHeader|AddOutputFilter\w*|AddInputFilter\w*|SetOutputFilter|Deflate\w+|BrotliC\w+|Add(Type|Charset|DefaultCharset|Encoding|Handler|Language|Icon\w*|Description|Alt\w*)|SetHandler|DefaultType|ForceType|MultiviewsMatch|LanguagePriority|IndexOptions|IndexIgnore|IndexStyleSheet|HeaderName|ReadmeName|EnableSendfile|EnableMMAP|LimitRequest\w+|LimitXML\w+|SubstituteMaxLineLength|Substitute|SetEnv|SetEnvIf\w*|PassEnv|UnsetEnv|BrowserMatch\w*|ProxyTimeout|ProxyPreserveHost|ProxyBadHeader|ProxyErrorOverride|ProxyHTML\w*|ProxyPassMatch|ProxyPassInherit|ProxyReceiveBufferSize|ProxyIOBufferSize|ProxyMaxForwards|ProxyStatus|ProxyWebsocket\w*|ProxyFCGI\w+|SSLProxy\w+|SSLUseStapling|SSLStapling\w*|SSLOpenSSLConfCmd|SSLInsecureRenegotiation|SSLStrictSNIVHostCheck|Cache\w+|CheckSpelling|AcceptPathInfo|AllowEncodedSlashes|ContentDigest|Files?Info|php_(admin_)?(value|flag)|Action|Suexec\w*|AssignUserID|WSGI\w+|Passenger\w+|Satisfy|HostnameLookups|ServerPath|Protocol|Mutex|Define|UnDefine)$/i.test(
     name,
   )
