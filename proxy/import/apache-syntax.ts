@@ -6,11 +6,25 @@ export interface Entry {
   readonly block: readonly Entry[]
 }
 
+/** Sections that ask for a module, a version or a name of the command line are taken as if they were not there. */
+export function withoutConditions(entries: readonly Entry[]): Entry[] {
+  return entries.flatMap((entry) => {
+    const block = withoutConditions(entry.block)
+    if (!/^If(Module|Define|Version|File|Directive|Section)$/i.test(entry.name)) return [{ ...entry, block }]
+    // What is said for those who lack what every Apache has.
+    return /^!(mod_)?(authz_core|authn_core|authz_host)/i.test(entry.args[0] ?? '') ? [] : block
+  })
+}
+
 /** Reads Apache's grammar: words, quotes, sections, lines that go on behind a backslash. Throws with the line of a fault. */
 export function parseApache(text: string): Entry[] {
   const root: Entry[] = []
   const open: { name: string; block: Entry[]; line: number }[] = [{ name: '', block: root, line: 0 }]
-  const joined = text.replace(/\\\r?\n/g, (whole) => ' '.repeat(whole.length))
+  // What goes on behind a backslash is one line, and those after it keep their numbers.
+  const joined = text.replace(/(?:[^\n]*\\\r?\n)+[^\n]*/g, (lines) => {
+    const breaks = lines.split('\n').length - 1
+    return lines.replace(/\\\r?\n/g, ' ') + '\n'.repeat(breaks)
+  })
   for (const [index, written] of joined.split('\n').entries()) {
     const line = written.trim()
     if (line === '' || line.startsWith('#')) continue

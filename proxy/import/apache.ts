@@ -1,279 +1,231 @@
-import { type Entry, parseApache } from './apache-syntax.ts'
-import { closedUntilDecided, closeRoute } from './guards.ts'
-import { emptyImport, type Imported, type ImportedRoute, listenerOf, upstreamOf } from './imported.ts'
+import { leadsToHttps, readPassed, readRewrites } from './apache-rewrite.ts'
+import { applyRule, isByItself } from './apache-rules.ts'
+import { type Host, keepPrograms, leaveOut, proxyTo, readSections } from './apache-sections.ts'
+import { type Entry, parseApache, withoutConditions } from './apache-syntax.ts'
+import { closedUntilDecided, closePath, closeRoute, isWithin } from './guards.ts'
+import {
+  emptyImport,
+  type Imported,
+  type ImportedRoute,
+  inOrder,
+  listenerOf,
+  setListener,
+} from './imported.ts'
 
 /**
- * Reads virtual hosts of Apache: ProxyPass, DocumentRoot, Redirect, and what Location blocks ask of clients. Throws a
+ * Reads virtual hosts of Apache: ProxyPass, DocumentRoot, Alias, Redirect, and what sections ask of clients. Throws a
  * sentence for what is no Apache.
  */
 export function importApache(text: string): Imported {
   const imported = emptyImport()
-  const hosts = parseApache(text).filter(({ name }) => /^virtualhost$/i.test(name))
+  const entries = withoutConditions(parseApache(text))
+  const hosts = entries.filter(({ name }) => /^virtualhost$/i.test(name))
   if (hosts.length === 0) throw new Error('there is no <VirtualHost> in it')
-  for (const host of hosts) readVirtualHost(host, imported)
-  return imported
+  // What stands around them is said of all.
+  const shared = entries.filter(({ name }) => ofAll.test(name))
+  const defaults = new Map<string, Entry>()
+  for (const host of hosts)
+    for (const address of host.args) if (!defaults.has(address)) defaults.set(address, host)
+  for (const host of hosts) {
+    const isDefault = [...defaults.values()].includes(host)
+    readVirtualHost({ ...host, block: [...shared, ...host.block] }, isDefault, imported)
+  }
+  return inOrder(imported)
 }
 
 // --- internal ---
 
-/** What needs no counterpart: this proxy does it, or it is about the other server's own modules. */
-const byItself =
-  /^(ServerName|ServerAlias|ServerAdmin|SSL(Engine|CertificateFile|CertificateKeyFile|Protocol|CipherSuite|HonorCipherOrder)|ErrorLog|LogLevel|Protocols|ProxyPassReverse|ProxyRequests|ProxyAddHeaders|RewriteEngine|DocumentRoot|CustomLog|AuthType|AuthBasicProvider|Options|AllowOverride|DirectoryIndex)$/i
+const ofAll =
+  /^(Location|LocationMatch|Directory|DirectoryMatch|Files|FilesMatch|Proxy|ProxyMatch|If|Include\w*|Use|RemoteIP\w+|Header|RequestHeader|RewriteRule|RewriteCond|Redirect\w*|Sec\w+)$/i
 
-function readVirtualHost(host: Entry, imported: Imported): void {
-  const find = (name: RegExp) => host.block.filter((entry) => name.test(entry.name))
-  const port = Number(/:(\d+)$/.exec(host.args[0] ?? '')?.[1] ?? 80)
-  const tls = port === 443 || find(/^SSLEngine$/i).some(({ args }) => /^on$/i.test(args[0] ?? ''))
-  const listener = listenerOf(imported, port, tls)
-  const hosts = [...find(/^ServerName$/i), ...find(/^ServerAlias$/i)].flatMap(({ args }) =>
-    args.map((name) => name.replace(/:\d+$/, '')),
+function readVirtualHost({ args, block, line }: Entry, isDefault: boolean, imported: Imported): void {
+  const find = (name: RegExp) => block.filter((entry) => name.test(entry.name))
+  const valueIn = (name: RegExp) => find(name).at(-1)?.args[0]
+  const isTls = /^on$/i.test(valueIn(/^SSLEngine$/i) ?? '')
+  const listeners = [...new Set(args.map((address) => openListener(address, isTls, imported)))]
+  const hosts = [...find(/^ServerName$/i), ...find(/^ServerAlias$/i)].flatMap((entry) =>
+    entry.args.map((name) => name.replace(/^https?:\/\//, '').replace(/:\d+$/, '')),
   )
-  const [cert] = find(/^SSLCertificateFile$/i)
-  const [key] = find(/^SSLCertificateKeyFile$/i)
-  if (cert?.args[0] !== undefined && key?.args[0] !== undefined)
-    imported.certificates.push({ cert: cert.args[0], key: key.args[0] })
-  const toHttps = find(/^Redirect|^RewriteRule$/i).some(({ args }) =>
-    args.some(
-      (word) =>
-        /^https:\/\/(%\{(HTTP_HOST|SERVER_NAME)\}|[^/]+)(\/|%\{REQUEST_URI\}|\$1|\/\$1)*$/.test(word) &&
-        (hosts.length === 0 || /%\{/.test(word) || hosts.some((name) => word.includes(name))),
-    ),
-  )
-  if (!tls && toHttps) {
-    const plain = imported.listeners.get(listener)
-    listenerOf(imported, 443, true)
-    if (plain !== undefined) plain.redirect = 'https'
+  if (hosts.length === 0 && !isDefault)
+    return leaveOut(
+      { imported },
+      { name: '<VirtualHost', args, line, block: [] },
+      'no request comes here: another host is the default',
+    )
+  const cert = valueIn(/^SSLCertificateFile$/i)
+  const key = valueIn(/^SSLCertificateKeyFile$/i)
+  if (cert !== undefined && key !== undefined && !imported.certificates.some((pair) => pair.cert === cert))
+    imported.certificates.push({ cert, key })
+  const protocols = find(/^SSLProtocol$/i)
+    .at(-1)
+    ?.args.join(' ')
+  if (/^(-all )?\+?TLSv1\.3$/i.test(protocols ?? '')) imported.minVersion = 'TLSv1.3'
+  trustProxies(block, imported)
+  const isPlain = listeners.every((name) => imported.listeners.get(name)?.tls === false)
+  if (isPlain && leadsToHttps(block, hosts)) {
+    const https = listenerOf(imported, 443, true)
+    for (const name of listeners) setListener(imported, name, { redirect: https })
     return
   }
+
   const routes: ImportedRoute[] = []
-  const add = (path: string, line: number): ImportedRoute => {
-    const route: ImportedRoute = {
-      name: '',
-      line,
-      hosts,
-      path: path.replace(/(.)\/+$/, '$1'),
-      exact: false,
-      listeners: [listener],
-      policies: {},
-    }
+  const place = (path: string, at: number): ImportedRoute => ({
+    name: '',
+    line: at,
+    hosts,
+    path: path.replace(/(.)\/+$/, '$1'),
+    exact: false,
+    listeners,
+    policies: {},
+  })
+  const add = (path: string, at: number): ImportedRoute => {
+    const route = place(path, at)
     routes.push(route)
     return route
   }
-  for (const { name, args, line } of find(/^ProxyPass$/i)) {
-    const [path = '/', target = ''] = args
-    if (target === '!') {
-      imported.leftOut.push({
-        line,
-        text: [name, ...args].join(' '),
-        why: 'write a route of that path that goes elsewhere',
-      })
-      continue
-    }
-    proxyTo(add(path, line), target, args.slice(2), imported)
-  }
-  const [root] = find(/^DocumentRoot$/i)
-  if (root?.args[0] !== undefined && !routes.some(({ path }) => path === '/'))
-    add('/', root.line).files = root.args[0]
-  const folders = find(/^Directory$/i).map((section) => atPathOf(section, root?.args[0]))
-  // What lies deeper counts more, in whatever order it stands.
-  const sections = [...folders, ...find(/^Location$/i)]
-    .filter((section) => section !== undefined)
-    .sort((a, b) => pathOf(a).length - pathOf(b).length)
-  for (const section of sections) readLocation(section, { routes, add, imported })
-  for (const { name, args, line } of find(/^Redirect(Match|Permanent|Temp)?$/i)) {
-    const status =
-      { permanent: 301, temp: 302, seeother: 303 }[(args[0] ?? '').toLowerCase()] ?? (Number(args[0]) || 302)
-    const [from, to] = args.slice(-2)
-    if (/match/i.test(name) || from === undefined || to === undefined)
-      imported.leftOut.push({
-        line,
-        text: [name, ...args].join(' '),
-        why: 'a path is a prefix here, not a pattern',
-      })
-    else add(from, line).redirect = { location: to, status: /permanent/i.test(name) ? 301 : status }
-  }
-  const log = find(/^CustomLog$/i)[0]?.args[0]
+  const root = valueIn(/^DocumentRoot$/i)
+  const folders = find(/^Alias$/i).map(({ args: [path = '/', folder = ''] }) => ({ path, root: folder }))
+  if (root !== undefined) folders.push({ path: '/', root })
+  const balancers = new Map(
+    find(/^Proxy$/i).flatMap(({ args: [address = ''], block: inner }) => {
+      const members = inner
+        .filter(({ name }) => /^BalancerMember$/i.test(name))
+        .map((each) => each.args[0] ?? '')
+      return members.length === 0 ? [] : [[address.replace(/\/$/, ''), members] as const]
+    }),
+  )
+  const host: Host = { imported, routes, place, add, folders, balancers }
+  readPasses(find(/^ProxyPass$/i), root, host)
+  for (const { path, root: folder } of folders)
+    if (!routes.some((route) => route.path === path))
+      add(
+        path,
+        find(/^(Alias|DocumentRoot)$/i).find((entry) => entry.args.includes(folder))?.line ?? line,
+      ).files = folder
+  const passed = readPassed(block, host)
+  readSections(block, host)
+  readRewrites(block, passed, host)
+  for (const route of routes)
+    for (const entry of block)
+      if (!/^Require|^(Order|Allow|Deny)$/i.test(entry.name))
+        applyRule(route, entry, { imported, own: false })
+  for (const entry of block)
+    if (!isByItself(entry.name)) applyRule({ ...nowhere, policies: {} }, entry, { imported, own: true })
+  readScripts(block, host)
+  const asked = askForCertificates(block, listeners, imported)
+  const log = valueIn(/^CustomLog$/i)
   for (const route of routes) {
-    for (const entry of host.block) applyTo(route, entry, imported, false)
+    if (!asked) closeRoute(route)
     if (log !== undefined && !/[|$]/.test(log)) route.accessLog ??= log
   }
   imported.routes.push(...routes.filter(({ to, files, redirect }) => to ?? files ?? redirect))
-  for (const { name, args, line, block } of host.block)
-    if (
-      !byItself.test(name) &&
-      !/^(ProxyPass|Location|Redirect\w*|Header|RequestHeader|ProxyTimeout|ProxyPreserveHost|LimitRequestBody|Directory|SSLProxy\w+|AddOutputFilterByType)$/i.test(
-        name,
-      ) &&
-      block.length + 1 > 0
-    )
-      imported.leftOut.push({ line, text: [name, ...args].join(' '), why: 'has no counterpart here' })
 }
 
-interface Around {
-  readonly routes: readonly ImportedRoute[]
-  readonly add: (path: string, line: number) => ImportedRoute
-  readonly imported: Imported
+const nowhere = { name: '', line: 0, hosts: [], path: '/', exact: false, listeners: [] }
+
+/** `*:80`, `_default_:443`, `10.0.0.1`, `[::1]:8080`. */
+function openListener(address: string, isTls: boolean, imported: Imported): string {
+  const [, written = '', port] = /^(\[[^\]]*\]|[^:]*)(?::(\d+|\*))?$/.exec(address) ?? []
+  const number = port === undefined || port === '*' ? (isTls ? 443 : 80) : Number(port)
+  const host = written.replace(/^\[|\]$/g, '')
+  const isAll = /^(\*|_default_|0\.0\.0\.0|::|)$/.test(host) || /[^0-9A-Fa-f:.]/.test(host)
+  return listenerOf(imported, number, isTls || number === 443, isAll ? undefined : host)
 }
 
-function pathOf({ args }: Entry): string {
-  return (args.at(-1) ?? '/').replace(/(.)\/+$/, '$1')
+/** The first that fits counts: what is taken by one before cannot be asked for any more. */
+function readPasses(passes: readonly Entry[], root: string | undefined, host: Host): void {
+  const { routes, place, add } = host
+  const kept: Entry[] = []
+  for (const [index, pass] of passes.entries()) {
+    const [path = '/', target = '', ...options] = pass.args
+    const bare = path.replace(/(.)\/+$/, '$1')
+    const before = passes
+      .slice(0, index)
+      .find((other) => isWithin(bare, (other.args[0] ?? '/').replace(/(.)\/+$/, '$1')))
+    if (before !== undefined) leaveOut(host, pass, `what stands in line ${before.line} has taken it before`)
+    else if (target === '!') kept.push(pass)
+    else proxyTo(add(path, pass.line), target, options, host)
+  }
+  for (const {
+    args: [path = '/'],
+    line,
+  } of kept) {
+    const below = root === undefined ? undefined : `${root.replace(/\/+$/, '')}${path.replace(/\/+$/, '')}`
+    if (below !== undefined) add(path, line).files = below
+    else closePath(routes, place(path, line))
+  }
 }
 
-function isWithin(path: string, prefix: string): boolean {
-  return path === prefix || path.startsWith(prefix === '/' ? '/' : `${prefix}/`)
-}
-
-/** What a section says counts for its path and all below. */
-function readLocation(section: Entry, { routes, add, imported }: Around): void {
-  const { args, line, block } = section
-  const path = pathOf(section)
-  if (args[0] === '~')
-    return void imported.leftOut.push({
+/** Programs, and folders that say for themselves who may come. */
+function readScripts(block: readonly Entry[], host: Host): void {
+  const { routes, place } = host
+  if (!routes.some(({ files }) => files !== undefined)) return
+  const all = deep(block)
+  for (const { args, line } of all.filter(({ name }) => /^ScriptAlias$/i.test(name))) {
+    closePath(routes, place(args[0] ?? '/', line))
+    host.imported.leftOut.push({
       line,
-      text: `<Location ${args.join(' ')}>`,
-      why: 'a path is a prefix here, not a pattern',
+      text: `ScriptAlias ${args.join(' ')}`,
+      why: `services speak HTTP here: ${closedUntilDecided}`,
     })
-  const around = [...routes]
-    .sort((a, b) => b.path.length - a.path.length)
-    .find((route) => isWithin(path, route.path))
-  if (around?.path !== path) Object.assign(add(path, line), around === undefined ? {} : below(around, path))
-  const requires = block.filter(({ name }) => /^Require$/i.test(name))
-  const pass = block.find(({ name }) => /^ProxyPass$/i.test(name))
-  for (const route of routes.filter((other) => isWithin(other.path, path))) {
-    if (pass?.args[0] !== undefined && route.path === path)
-      proxyTo(route, pass.args[0], pass.args.slice(1), imported)
-    if (requires.length > 0) forgetRequires(route, requires)
-    for (const entry of block) applyTo(route, entry, imported, route.path === path)
-    const [first] = requires
-    const { allow, basicAuth } = route.policies
-    if (route.path === path && first !== undefined && allow !== undefined && basicAuth !== undefined)
-      imported.leftOut.push({
-        line: first.line,
-        text: requires.map(({ args }) => `Require ${args.join(' ')}`).join(', '),
-        why: 'one of them is enough for Apache, and here both are asked',
-      })
   }
-}
-
-/** A route for a path below that of another, which leads where that path leads now. */
-function below(around: ImportedRoute, path: string): Partial<ImportedRoute> {
-  const rest = around.path === '/' ? path : path.slice(around.path.length)
-  const { to, host, redirect, timeouts, files, prefix } = around
-  const base = prefix === undefined ? undefined : `${prefix === 'strip' ? '' : prefix}${rest}`
-  return {
-    to,
-    host,
-    redirect,
-    timeouts,
-    files: typeof files === 'string' ? `${files.replace(/\/+$/, '')}${rest}` : files,
-    prefix: base,
-    policies: structuredClone(around.policies),
+  const runs = all.find(
+    ({ name, args }) =>
+      /^(SetHandler|AddHandler|Action|php_\w+|WSGIScriptAlias|PassengerEnabled)$/i.test(name) ||
+      (/^DirectoryIndex$/i.test(name) && args.some((word) => /\.(php|cgi|pl)$/.test(word))),
+  )
+  if (runs !== undefined) return keepPrograms(runs, host)
+  const asks = all.find(({ name, args }) => /^AllowOverride$/i.test(name) && !/^none$/i.test(args[0] ?? ''))
+  if (asks !== undefined) {
+    for (const route of routes) if (route.files !== undefined) closeRoute(route)
+    return leaveOut(host, asks, `what .htaccess says is not read: ${closedUntilDecided}`)
   }
+  const [root] = all.filter(({ name }) => /^DocumentRoot$/i.test(name))
+  if (root !== undefined)
+    leaveOut(
+      host,
+      root,
+      'files are served as they are: a program, such as one of PHP, would be shown and not run',
+    )
 }
 
-/** `Require` of a deeper section stands in the place of those around it. */
-function forgetRequires({ policies }: ImportedRoute, requires: readonly Entry[]): void {
-  delete policies.allow
-  delete policies.deny
-  if (requires.every(({ args }) => /^(ip|local|all)$/.test(args[0] ?? ''))) delete policies.basicAuth
+function deep(block: readonly Entry[]): Entry[] {
+  return block.flatMap((entry) => [entry, ...deep(entry.block)])
 }
 
-/** What is said of a folder, as if it were said of the path that leads there; undefined if none does. */
-function atPathOf(section: Entry, root: string | undefined): Entry | undefined {
-  const [folder, top] = [section.args[0] ?? '', root ?? ''].map((path) => path.replace(/\/+$/, ''))
-  if (root === undefined || folder === undefined || top === undefined) return undefined
-  if (folder === top || top.startsWith(`${folder}/`)) return { ...section, args: ['/'] }
-  return folder.startsWith(`${top}/`) ? { ...section, args: [folder.slice(top.length)] } : undefined
-}
-
-function proxyTo(
-  route: ImportedRoute,
-  address: string,
-  options: readonly string[],
+/** `SSLVerifyClient`: of a listener here. Answers whether it could be said. */
+function askForCertificates(
+  block: readonly Entry[],
+  listeners: readonly string[],
   imported: Imported,
-): void {
-  const unix = /^unix:([^|]+)\|/.exec(address)?.[1]
-  const [, scheme = 'http', authority = '', uri = ''] =
-    /^(?:unix:[^|]+\|)?(\w+):\/\/([^/]*)(\/.*)?$/.exec(address) ?? []
-  const target = unix === undefined ? `${scheme.replace(/^ws/, 'http')}://${authority}` : `unix:${unix}`
-  route.to = upstreamOf(imported, [target])
-  // Apache sends the target's own Host unless it is told to keep the client's.
-  route.host = 'target'
-  const prefix = uri.replace(/\/+$/, '')
-  if (prefix !== (route.path === '/' ? '' : route.path)) route.prefix = prefix === '' ? 'strip' : prefix
-  const timeout = options
-    .map((option) => /^timeout=(\d+)$/.exec(option)?.[1])
-    .find((found) => found !== undefined)
-  if (timeout !== undefined) route.timeouts = { response: `${timeout}s`, idle: `${timeout}s` }
-}
-
-function applyTo(route: ImportedRoute, { name, args, line }: Entry, imported: Imported, own: boolean): void {
-  const leave = (why: string): void =>
-    void (own && imported.leftOut.push({ line, text: [name, ...args].join(' '), why }))
-  switch (name.toLowerCase()) {
-    case 'require':
-      if (args[0] === 'ip')
-        route.policies.allow = [...((route.policies.allow as string[]) ?? []), ...args.slice(1)]
-      else if (args[0] === 'local')
-        route.policies.allow = [...((route.policies.allow as string[]) ?? []), '127.0.0.0/8', '::1']
-      else if (args.join(' ') === 'all denied') closeRoute(route)
-      else if (args[0] !== 'valid-user' && args.join(' ') !== 'all granted') {
-        leave(`clients are told apart by address, password and token here: ${closedUntilDecided}`)
-        closeRoute(route)
-      }
-      return
-    // Of Apache 2.2, and of mod_access_compat.
-    case 'deny':
-    case 'order':
-    case 'allow':
-    case 'requireall':
-    case 'requirenone':
-    case 'requireany':
-      leave(`what it lets pass is not read: ${closedUntilDecided}`)
-      closeRoute(route)
-      return
-    case 'authuserfile':
-      route.policies.basicAuth = { users: args[0], ...(route.policies.basicAuth as object) }
-      return
-    case 'authname':
-      route.policies.basicAuth = { ...(route.policies.basicAuth as object), realm: args[0] }
-      return
-    case 'header': {
-      const [first, ...rest] = args[0] === 'always' ? args.slice(1) : args
-      const [field = '', value = ''] = rest
-      if (first === 'set' && !value.includes('%')) return setField(route, 'response', field, value)
-      if (first === 'unset') return
-      return leave('a field with variables is not known beforehand')
-    }
-    case 'requestheader': {
-      const [first, field = '', value = ''] = args
-      if (/^x-(forwarded-|real-ip)/i.test(field)) return
-      if (first === 'set' && !value.includes('%')) return setField(route, 'request', field, value)
-      return leave('a field with variables is not known beforehand')
-    }
-    case 'proxypreservehost':
-      if (/^on$/i.test(args[0] ?? '')) route.host = undefined
-      return
-    case 'proxytimeout':
-      route.timeouts ??= { response: `${args[0]}s`, idle: `${args[0]}s` }
-      return
-    case 'limitrequestbody':
-      if (args[0] !== '0') route.policies.maxBody = `${args[0]}B`
-      return
-    case 'addoutputfilterbytype':
-      if (args[0] === 'DEFLATE') route.policies.compress = true
-      return
-    case 'sslproxyverify': {
-      const upstream = route.to === undefined ? undefined : imported.upstreams.get(route.to)
-      if (args[0] === 'none' && upstream !== undefined) upstream.tls = { insecureSkipVerify: true }
-      return
-    }
-    default:
-      if (own && !byItself.test(name) && !/^ProxyPass$/i.test(name)) leave('has no counterpart here')
+): boolean {
+  const asks = block.findLast(({ name }) => /^SSLVerifyClient$/i.test(name))
+  const ca = block.findLast(({ name }) => /^SSLCACertificateFile$/i.test(name))?.args[0]
+  const within = deep(block).find((entry) => /^SSLVerifyClient$/i.test(entry.name) && !block.includes(entry))
+  const wanted = within ?? asks
+  if (wanted === undefined || /^none$/i.test(wanted.args[0] ?? '')) return true
+  const clientCertificates = { ca: ca ?? '', require: /^require$/i.test(wanted.args[0] ?? '') }
+  const others = listeners.map((name) => imported.listeners.get(name)?.clientCertificates)
+  const isOther = others.some(
+    (other) => other !== undefined && (other.ca !== ca || other.require !== clientCertificates.require),
+  )
+  if (within !== undefined || ca === undefined || isOther || /no_ca$/i.test(wanted.args[0] ?? '')) {
+    leaveOut(
+      { imported },
+      wanted,
+      `a listener asks all its hosts and paths alike, by one authority: ${closedUntilDecided}`,
+    )
+    return false
   }
+  for (const name of listeners) setListener(imported, name, { clientCertificates })
+  return true
 }
 
-function setField(route: ImportedRoute, way: 'request' | 'response', field: string, value: string): void {
-  const headers = (route.policies.headers ?? {}) as Record<string, { set: Record<string, string> }>
-  route.policies.headers = { ...headers, [way]: { set: { ...headers[way]?.set, [field]: value } } }
+function trustProxies(block: readonly Entry[], imported: Imported): void {
+  for (const entry of block) {
+    if (/^RemoteIP(InternalProxy|TrustedProxy)$/i.test(entry.name))
+      for (const network of entry.args) imported.trustedProxies.add(network)
+    if (/^RemoteIPHeader$/i.test(entry.name) && !/^x-forwarded-for$/i.test(entry.args[0] ?? ''))
+      leaveOut({ imported }, entry, 'of those in front, X-Forwarded-For is read here: see that they send it')
+  }
 }

@@ -1,7 +1,14 @@
 import type { Matcher } from './caddyfile-matchers.ts'
 import type { CaddyLine } from './caddyfile-syntax.ts'
 import { closedUntilDecided, closeRoute } from './guards.ts'
-import { type Imported, type ImportedRoute, passwordsOf, upstreamOf } from './imported.ts'
+import {
+  type Imported,
+  type ImportedRoute,
+  passwordsOf,
+  removeField,
+  setField,
+  upstreamOf,
+} from './imported.ts'
 
 /** What single directives of a Caddyfile say: the upstream of a proxy, passwords, fields. */
 
@@ -19,29 +26,99 @@ export function proxyTarget(
   { imported }: Pick<Around, 'imported'>,
 ): string {
   const more: Record<string, unknown> = {}
-  const targets = args.map(targetOf)
-  for (const { words, line: at, block } of line.block ?? []) {
-    const [name, ...values] = words
-    if (name === 'to') targets.push(...values.map(targetOf))
-    else if (name === 'lb_policy')
-      more.balance =
-        { least_conn: 'leastConnections', ip_hash: 'client', client_ip_hash: 'client' }[values[0] ?? ''] ??
-        undefined
-    else if (name === 'health_uri') more.health = values[0]
-    else if (name === 'header_up' && /^host$/i.test(values[0] ?? ''))
-      route.host = values[1]?.startsWith('{') ? 'target' : values[1]
-    else if (name === 'header_up' && /^x-(real-ip|forwarded-)/i.test(values[0] ?? '')) continue
-    else if (name === 'transport' && block?.some((entry) => entry.words[0] === 'tls_insecure_skip_verify'))
-      more.tls = { insecureSkipVerify: true }
-    else if (!['flush_interval', 'health_interval', 'health_timeout'].includes(name ?? ''))
-      imported.leftOut.push({
-        line: at,
-        text: words.join(' '),
-        why: 'has no counterpart in an upstream here',
-      })
+  const written = [...args]
+  let isTls = false
+  for (const inner of line.block ?? []) {
+    const [name = '', ...values] = inner.words
+    const [first = ''] = values
+    if (name === 'to') written.push(...values)
+    else if (name === 'lb_policy' && first in balances) more.balance = balances[first]
+    else if (name === 'health_uri') more.health = first
+    else if (name === 'header_up' && /^host$/i.test(first))
+      route.host = /^\{(upstream_hostport|http\.reverse_proxy\.upstream\.hostport)\}$/.test(values[1] ?? '')
+        ? 'target'
+        : values[1]?.startsWith('{')
+          ? undefined
+          : values[1]
+    else if (name === 'header_up') editField(inner, route, 'request', imported)
+    else if (name === 'header_down') editField(inner, route, 'response', imported)
+    else if (name === 'transport') isTls = readTransport(inner, more, imported) || isTls
+    else if (
+      !/^(flush_interval|health_interval|health_timeout|lb_policy)$/.test(name) ||
+      name === 'lb_policy'
+    )
+      leaveOut(imported, inner, 'has no counterpart in an upstream here')
   }
-  if (more.balance === undefined) delete more.balance
+  const targets = written.map(targetOf).map((target) => (isTls ? target.replace(/^http:/, 'https:') : target))
   return upstreamOf(imported, targets, more)
+}
+
+const balances: Readonly<Record<string, string>> = {
+  round_robin: 'roundRobin',
+  least_conn: 'leastConnections',
+  ip_hash: 'client',
+  client_ip_hash: 'client',
+}
+
+/** `transport http { tls … }`. Answers whether targets are reached by TLS. */
+function readTransport(
+  { block = [] }: CaddyLine,
+  more: Record<string, unknown>,
+  imported: Imported,
+): boolean {
+  let isTls = false
+  const tls: Record<string, unknown> = {}
+  for (const line of block) {
+    const [name = '', value] = line.words
+    if (name.startsWith('tls')) isTls = true
+    if (name === 'tls_insecure_skip_verify') tls.insecureSkipVerify = true
+    else if (name === 'tls_server_name') tls.servername = value
+    else if (name === 'tls_trusted_ca_certs') tls.ca = value
+    else if (
+      !/^(tls|keepalive.*|versions|compression|dial_timeout|read_.*|write_.*|response_header_timeout)$/.test(
+        name,
+      )
+    )
+      leaveOut(imported, line, 'has no counterpart in an upstream here')
+  }
+  if (Object.keys(tls).length > 0) more.tls = tls
+  return isTls
+}
+
+/** One field that is set, added or taken off. One with placeholders is taken off a request: nobody may make it up. */
+function editField(
+  { words, line }: CaddyLine,
+  route: Pick<ImportedRoute, 'policies'>,
+  way: 'request' | 'response',
+  imported: Imported,
+): void {
+  const [, field = '', value = '', replacement] = words
+  const name = field.replace(/^[+?>-]/, '')
+  if (way === 'request' && /^x-(real-ip|forwarded-(for|proto|host))$/i.test(name)) return
+  if (field.startsWith('-')) return removeField(route, way, name)
+  if (!value.includes('{') && replacement === undefined) return setField(route, way, name, value)
+  const why = 'a field with placeholders is not known beforehand'
+  if (way === 'response') return leaveOut(imported, { words, line }, why)
+  removeField(route, way, name)
+  leaveOut(imported, { words, line }, `${why}: it is taken off, so that no client can make it up`)
+}
+
+/** `request_header`: fields of requests. */
+export function editRequest(
+  line: CaddyLine,
+  route: Pick<ImportedRoute, 'policies'>,
+  { imported }: Pick<Around, 'imported'>,
+): void {
+  const isSome = /^[/@]/.test(line.words[1] ?? '')
+  const entries = line.block?.map((inner) => ({ ...inner, words: ['', ...inner.words] })) ?? [line]
+  for (const entry of entries) {
+    if (!isSome) editField(entry, route, 'request', imported)
+    else {
+      // It comes from some clients alone, and from none here.
+      removeField(route, 'request', (entry.words[2] ?? '').replace(/^[+?>-]/, ''))
+      leaveOut(imported, line, 'give the route of that path its own `headers`')
+    }
+  }
 }
 
 function targetOf(address: string): string {
@@ -84,29 +161,16 @@ export function addHeaders(
 ): void {
   const own = line.words.slice(1)
   const entries = line.block?.map(({ words, line: at }) => ({ words, at })) ?? [{ words: own, at: line.line }]
-  const before = (policies.headers ?? {}) as {
-    response?: { set?: Record<string, string>; remove?: string[] }
-  }
-  const response = { set: { ...before.response?.set }, remove: [...(before.response?.remove ?? [])] }
+  const isSome = /^[/@]/.test(own[0] ?? '')
   for (const { words, at } of entries) {
     const [field = '', value] = words
-    if (/^[/@]/.test(field))
-      imported.leftOut.push({
-        line: at,
-        text: words.join(' '),
-        why: 'give the route of that path its own `headers`',
-      })
-    else if (field.startsWith('-')) response.remove.push(field.slice(1))
-    else if (value !== undefined && !value.includes('{')) response.set[field.replace(/^[+?>]/, '')] = value
-    else
-      imported.leftOut.push({
-        line: at,
-        text: words.join(' '),
-        why: 'a field with placeholders is not known beforehand',
-      })
+    const leave = (why: string): void => void imported.leftOut.push({ line: at, text: words.join(' '), why })
+    if (isSome || /^[/@]/.test(field)) leave('give the route of that path its own `headers`')
+    else if (field.startsWith('-')) removeField({ policies }, 'response', field.slice(1))
+    else if (value !== undefined && !value.includes('{') && words.length === 2)
+      setField({ policies }, 'response', field.replace(/^[+?>]/, ''), value)
+    else leave('a field with placeholders is not known beforehand')
   }
-  const kept = Object.fromEntries(Object.entries(response).filter(([, each]) => Object.keys(each).length > 0))
-  if (Object.keys(kept).length > 0) policies.headers = { ...before, response: kept }
 }
 
 export function leaveOut(imported: Imported, { words, line }: CaddyLine, why: string): void {

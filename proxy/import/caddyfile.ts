@@ -1,8 +1,10 @@
-import { addHeaders, askForPasswords, leaveOut, proxyTarget } from './caddyfile-directives.ts'
-import { type Matcher, matcherOf, narrow } from './caddyfile-matchers.ts'
+import { addHeaders, askForPasswords, editRequest, leaveOut, proxyTarget } from './caddyfile-directives.ts'
+import { withEnvironment, withSnippets } from './caddyfile-expand.ts'
+import { type Matcher, matcherIn, matcherOf, narrow, without } from './caddyfile-matchers.ts'
+import { askForCertificates, type Global, openSite, readGlobal } from './caddyfile-site.ts'
 import { type CaddyLine, parseCaddyfile } from './caddyfile-syntax.ts'
-import { closedUntilDecided, closeRoute } from './guards.ts'
-import { emptyImport, type Imported, type ImportedRoute, listenerOf } from './imported.ts'
+import { closedUntilDecided, closePath, closeRoute } from './guards.ts'
+import { emptyImport, type Imported, type ImportedRoute, inOrder } from './imported.ts'
 
 /**
  * Reads a Caddyfile: sites with `reverse_proxy`, `file_server`, `redir`, `handle`, `header`, `encode`, `basicauth`,
@@ -10,18 +12,21 @@ import { emptyImport, type Imported, type ImportedRoute, listenerOf } from './im
  */
 export function importCaddyfile(text: string): Imported {
   const imported = emptyImport()
-  const [first, ...rest] = parseCaddyfile(text)
+  const lines = parseCaddyfile(withEnvironment(text))
+  const [first, ...rest] = lines
   const hasGlobal = first !== undefined && first.words.length === 0
-  const sites = hasGlobal ? rest : [...(first === undefined ? [] : [first]), ...rest]
-  const email = first?.block?.find(({ words }) => words[0] === 'email')?.words[1]
+  const global = readGlobal(hasGlobal ? first : undefined, imported)
+  const written = withSnippets(hasGlobal ? rest : lines)
+  // One site alone may stand without braces.
+  const [head, ...body] = written
+  const isBare = head !== undefined && head.block === undefined && head.words[0] !== 'import'
+  const sites = isBare ? [{ ...head, block: body }] : written
   for (const site of sites) {
-    if (/^\(/.test(site.words[0] ?? ''))
-      leaveOut(imported, site, 'snippets are not read: write them where they are imported')
-    else if (site.block === undefined) leaveOut(imported, site, 'a site without braces is not read')
-    else readSite(site, imported, email)
+    if (site.block === undefined) leaveOut(imported, site, 'what it names is not read')
+    else readSite(site, imported, global)
   }
   if (imported.routes.length === 0) throw new Error('there is no site in it')
-  return imported
+  return inOrder(imported)
 }
 
 // --- internal ---
@@ -31,61 +36,101 @@ interface Place {
   readonly hosts: readonly string[]
   readonly listeners: readonly string[]
   readonly matchers: ReadonlyMap<string, Matcher>
+  /** Of the same site. */
+  readonly routes: ImportedRoute[]
+  /** Paths that are to be closed when all routes are there. */
+  readonly closed: Pick<ImportedRoute, 'path' | 'exact' | 'line'>[]
+  /** Closes all of the site: somebody is kept out of it in a way that cannot be said. */
+  readonly close: () => void
   /** What `handle_path` takes off. */
   readonly prefix?: 'strip'
   readonly path?: string
   readonly methods?: readonly string[]
   readonly inherited: Readonly<Record<string, unknown>>
+  /** What is taken for files, from the block around, and whether its index stands for what is none. */
+  readonly root?: string
+  readonly isSpa?: boolean
 }
 
-function readSite(site: CaddyLine, imported: Imported, email: string | undefined): void {
-  const addresses = site.words.map((word) => word.replace(/,$/, '')).filter((word) => word !== '')
+function readSite(site: CaddyLine, imported: Imported, global: Global): void {
   const block = site.block ?? []
-  const read = addresses.map((address) => readAddress(address, imported))
-  const hosts = [...new Set(read.flatMap(({ host }) => (host === '' ? [] : [host])))]
-  const secure = read.some(({ tls }) => tls)
-  const listeners = [...new Set(read.map(({ listener }) => listener))]
-  const tls = block.find(({ words }) => words[0] === 'tls')
-  if (tls?.words.length === 3)
-    imported.certificates.push({ cert: tls.words[1] ?? '', key: tls.words[2] ?? '' })
-  else if (secure && tls?.words[1] !== 'internal')
-    imported.automatic ??= email ?? tls?.words[1] ?? 'you@example.com'
-  if (secure) {
-    // Caddy sends plain HTTP to HTTPS by itself.
-    const plain = imported.listeners.get(listenerOf(imported, 80, false))
-    if (plain !== undefined) plain.redirect = 'https'
+  const opened = openSite(site, imported, global)
+  if (opened === undefined) return
+  const matchers = new Map<string, Matcher>()
+  const gather = (lines: readonly CaddyLine[]): void => {
+    for (const line of lines) {
+      const [name = ''] = line.words
+      // One that is named twice, in two blocks, is none that is known.
+      if (name.startsWith('@'))
+        matchers.set(name, matchers.has(name) ? { isUnknown: true } : matcherOf(line, imported))
+      else gather(line.block ?? [])
+    }
   }
-  const matchers = new Map(
-    block
-      .filter(({ words }) => words[0]?.startsWith('@'))
-      .map((line) => [line.words[0] as string, matcherOf(line, imported)]),
-  )
-  readBlock(block, { imported, hosts, listeners, matchers, inherited: {} })
+  gather(block)
+  let isClosed = !askForCertificates(block, opened.listeners, imported)
+  const place: Place = {
+    imported,
+    ...opened,
+    matchers,
+    routes: [],
+    closed: [],
+    close: () => {
+      isClosed = true
+    },
+    inherited: {},
+  }
+  readBlock(block, place)
+  const { routes, closed } = place
+  for (const at of closed.sort((a, b) => a.path.length - b.path.length))
+    closePath(routes, { ...at, hosts: place.hosts, listeners: place.listeners })
+  const runs = findDeep(block, /^(php_fastcgi|cgi|exec|frankenphp|php_server)$/)
+  for (const route of routes)
+    if (isClosed || (runs !== undefined && route.files !== undefined)) closeRoute(route)
+  imported.routes.push(...routes)
 }
 
-function readAddress(address: string, imported: Imported): { host: string; tls: boolean; listener: string } {
-  const [, scheme, host = '', port] = /^(?:(https?):\/\/)?([^:/]*)(?::(\d+))?/.exec(address) ?? []
-  const tls = scheme === 'https' || (scheme !== 'http' && port !== '80' && host !== '')
-  const number = port === undefined ? (tls ? 443 : 80) : Number(port)
-  return { host, tls, listener: listenerOf(imported, number, tls) }
+function findDeep(block: readonly CaddyLine[], name: RegExp): CaddyLine | undefined {
+  for (const line of block) {
+    const found = name.test(line.words[0] ?? '') ? line : findDeep(line.block ?? [], name)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+/** A directive, apart: its name, its matcher if it has one, and the rest. */
+function apart({ words: [name = '', ...words] }: CaddyLine): {
+  name: string
+  matcher?: string
+  args: string[]
+} {
+  const hasMatcher = /^([/@]|\*$)/.test(words[0] ?? '')
+  return hasMatcher ? { name, matcher: words[0], args: words.slice(1) } : { name, args: words }
 }
 
 /** Directives that say something of all requests of their block, and those that end a request. */
-function readBlock(block: readonly CaddyLine[], place: Place): void {
-  const policies: Record<string, unknown> = { ...place.inherited }
-  let root: string | undefined
+function readBlock(block: readonly CaddyLine[], around: Place): void {
+  let policies: Record<string, unknown> = { ...around.inherited }
+  let { root, isSpa } = around
+  const close = (line: CaddyLine, why: string): void => {
+    leaveOut(around.imported, line, `${why}: ${closedUntilDecided}`)
+    around.close()
+  }
   for (const line of block) {
-    const [name = '', ...args] = line.words
+    const { name, matcher, args } = apart(line)
+    const found = matcherIn(matcher, around.matchers)
     switch (name) {
       case 'encode':
         policies.compress = true
         break
       case 'header':
-        addHeaders(line, policies, place)
+        addHeaders(line, policies, around)
+        break
+      case 'request_header':
+        editRequest(line, { policies }, around)
         break
       case 'basicauth':
       case 'basic_auth':
-        askForPasswords(line, policies, place)
+        askForPasswords(line, policies, around)
         break
       case 'request_body': {
         const size = line.block?.find(({ words }) => words[0] === 'max_size')?.words[1]
@@ -96,126 +141,178 @@ function readBlock(block: readonly CaddyLine[], place: Place): void {
         root = args.at(-1)
         break
       case 'forward_auth':
-      case 'import':
+        close(line, 'write it as the policy `forwardAuth: { url: … }`')
+        break
       case 'abort':
       case 'error':
-        // What it keeps out, if anybody, is not known.
-        closeRoute({ policies })
+      case 'respond':
+        if (!hasPlace(found) && (found.allow ?? found.deny) !== undefined && !isMild(args))
+          policies = without(policies, found) as Record<string, unknown>
+        else if (found.isUnknown || (hasPlace(found) && found.paths === undefined))
+          close(line, 'whom it refuses is not read')
+        else refusePaths(line, found, around)
+        break
+      case 'try_files':
+        if (matcher === undefined && args.at(-1) === '/index.html') isSpa = true
+        else if (!/^(=404|\{path\}\/?)$/.test(args.at(-1) ?? ''))
+          leaveOut(around.imported, line, 'what is no file is 404 here, or the index of the folder')
+        break
+      case 'redir':
+        if (found.isUnknown || found.allow !== undefined || found.deny !== undefined)
+          close(line, 'whom it sends elsewhere is not read')
         break
       default:
-        break
+        // What may guard is whatever is not known to do something else.
+        if (!known.test(name)) close(line, whys[name] ?? 'what may guard has no counterpart here')
+        else if (found.isUnknown && !harmless.test(name)) close(line, 'which requests it takes is not read')
     }
   }
-  for (const line of block) readEnding(line, { ...place, inherited: policies }, root)
+  for (const line of block) readEnding(line, { ...around, inherited: policies, root, isSpa })
 }
 
-function readEnding(line: CaddyLine, place: Place, root: string | undefined): void {
-  const [name = '', ...words] = line.words
-  const { imported } = place
-  const hasMatcher = /^[/@*]/.test(words[0] ?? '')
-  const matcher = hasMatcher ? words[0] : undefined
-  const args = hasMatcher ? words.slice(1) : words
-  const deeper = [matcher, ...(place.matchers.get(matcher ?? '')?.paths ?? [])].find(
-    (path) => path !== undefined && /^\/.+\/\*$/.test(path),
-  )
+/** Whether it takes some paths or methods, and not only some clients. */
+function hasPlace({ paths, methods, isUnknown }: Matcher): boolean {
+  return paths !== undefined || methods !== undefined || isUnknown === true
+}
+
+/** Whether an answer refuses nobody. */
+function isMild(args: readonly string[]): boolean {
+  return !args.some((word) => /^[45]\d\d$/.test(word)) && args.length > 0
+}
+
+/** An answer of Caddy's own keeps its path from whatever is behind: nobody comes there here. */
+function refusePaths(line: CaddyLine, matcher: Matcher, { path, closed, imported }: Place): void {
+  const { name, args } = apart(line)
+  const { paths } = matcher
+  if (matcher.allow !== undefined || matcher.deny !== undefined || matcher.methods !== undefined)
+    leaveOut(imported, line, `here it refuses whoever comes there: ${closedUntilDecided}`)
+  for (const written of paths ?? [path ?? '/*']) {
+    closed.push({ ...pathOf(written), line: line.line })
+    if (written !== '/*') noteCase(imported, line, written)
+  }
+  if (name === 'respond' && isMild(args))
+    leaveOut(
+      imported,
+      line,
+      'answers are files, redirects, and what services say; `maintenance` closes a route with words of yours',
+    )
+}
+
+function pathOf(written: string): Pick<ImportedRoute, 'path' | 'exact'> {
+  const path = written.replace(/\*$/, '').replace(/(.)\/+$/, '$1') || '/'
+  return { path, exact: !written.endsWith('*') && written !== '/' }
+}
+
+const known =
+  /^(@.*|encode|header|request_header|basicauth|basic_auth|request_body|root|handle|handle_path|handle_errors|route|reverse_proxy|file_server|redir|rewrite|uri|try_files|php_fastcgi|templates|log|log_skip|skip_log|log_name|log_append|tls|bind|push|tracing|metrics|vars|map|method|fs|copy_response.*|intercept|acme_server|respond)$/
+
+/** A condition on these lets nobody in who was kept out without it. */
+const harmless =
+  /^(@.*|encode|header|request_body|log.*|skip_log|push|tracing|templates|handle_errors|request_header|try_files)$/
+
+const whys: Readonly<Record<string, string>> = {
+  import: 'what it names is not read, write it where it is imported',
+}
+
+function readEnding(line: CaddyLine, place: Place): void {
+  const { name, matcher, args } = apart(line)
+  const { imported, root, matchers } = place
+  const found = matcherIn(matcher, matchers)
+  const deeper = found.paths?.find((path) => /^\/.+\/\*$/.test(path))
   if (deeper !== undefined) noteDeeper(imported, line, deeper)
   switch (name) {
     case 'handle':
     case 'route':
     case 'handle_path': {
-      const prefix = name === 'handle_path' ? ('strip' as const) : undefined
-      const found = matcher?.startsWith('@') ? place.matchers.get(matcher) : undefined
-      const paths = found?.paths ?? [matcher?.startsWith('@') ? undefined : matcher]
+      const prefix = name === 'handle_path' ? ('strip' as const) : place.prefix
       // Whom the block is not for would go on to another in Caddy. Here they are refused.
-      for (const path of paths)
+      for (const path of found.paths ?? [place.path])
         readBlock(line.block ?? [], {
           ...place,
-          path: path ?? place.path,
+          path,
           prefix,
-          methods: found?.methods ?? place.methods,
+          methods: found.methods ?? place.methods,
           inherited: narrow(place.inherited, found),
         })
       return
     }
     case 'reverse_proxy':
-      return addRoutes(matcher, line, place, (route) => {
+      return addRoutes(found, line, place, (route) => {
         route.to = proxyTarget(line, args, route, place)
       })
     case 'file_server':
-      if (root !== undefined)
-        addRoutes(matcher, line, place, (route) => {
-          // Caddy looks for the whole path below its root, unless handle_path took the prefix off.
-          const below = route.path === '/' || route.prefix === 'strip' ? '' : route.path
-          route.files = `${root.replace(/\/+$/, '')}${below}`
-          route.prefix = undefined
-        })
-      return
-    case 'redir':
-      return addRoutes(matcher, line, place, (route) => {
-        const location = (args[0] ?? '').replaceAll('{uri}', '{path}{query}')
-        const status = { permanent: 301, temporary: 302 }[args[1] ?? 'temporary'] ?? Number(args[1])
-        route.redirect = { location, status }
+      if (root === undefined)
+        return leaveOut(imported, line, 'it serves the folder that Caddy was started in: write `files`')
+      if (args[0] === 'browse') leaveOut(imported, line, 'folders are not listed here')
+      return addRoutes(found, line, place, (route) => {
+        // Caddy looks for the whole path below its root, unless handle_path took the prefix off.
+        const below = route.path === '/' || route.prefix === 'strip' ? '' : route.path
+        const folder = `${root.replace(/\/+$/, '')}${below}`
+        route.files = place.isSpa ? { root: folder, spa: true } : folder
+        route.prefix = undefined
       })
-    case 'abort':
-    case 'error':
-    case 'respond':
-    case 'php_fastcgi':
-    case 'templates':
-    case 'rewrite':
-    case 'uri':
-    case 'import':
-    case 'forward_auth':
-      return leaveOut(imported, line, whys[name] ?? 'has no counterpart here')
-    case 'try_files':
-    case 'log':
-    case 'tls':
-    case 'encode':
-    case 'header':
-    case 'basicauth':
-    case 'basic_auth':
-    case 'request_body':
-    case 'root':
-      return
+    case 'redir': {
+      const location = (args[0] ?? '').replaceAll('{uri}', '{path}{query}').replaceAll('{scheme}', 'https')
+      const status = { permanent: 301, temporary: 302, html: 302 }[args[1] ?? 'temporary'] ?? Number(args[1])
+      if (/\{(?!path\}|query\})/.test(location)) {
+        for (const path of found.paths ?? [place.path ?? '/*'])
+          place.closed.push({ ...pathOf(path), line: line.line })
+        return leaveOut(
+          imported,
+          line,
+          `a redirect leads to an address that is written out: ${closedUntilDecided}`,
+        )
+      }
+      return addRoutes(found, line, place, (route) => {
+        route.redirect = { location, status: [301, 302, 303, 307, 308].includes(status) ? status : 302 }
+      })
+    }
     default:
-      if (!name.startsWith('@')) leaveOut(imported, line, 'has no counterpart here')
+      if (!silent.test(name)) leaveOut(imported, line, leftOut[name] ?? 'has no counterpart here')
   }
 }
 
-const whys: Readonly<Record<string, string>> = {
-  respond:
-    'answers are files, redirects, and what services say; `maintenance` closes a route with words of yours',
+/** What is read elsewhere, or told there. */
+const silent =
+  /^(@.*|encode|header|request_header|basicauth|basic_auth|request_body|root|log|log_skip|skip_log|tls|bind|respond|abort|error|forward_auth|import|try_files)$/
+
+const leftOut: Readonly<Record<string, string>> = {
   rewrite: 'a prefix is kept, stripped or replaced (`forward.prefix`); anything else is the service’s own',
   uri: 'a prefix is kept, stripped or replaced (`forward.prefix`); anything else is the service’s own',
-  import: `snippets are not read, write them where they are imported: ${closedUntilDecided}`,
-  forward_auth: `write it as the policy \`forwardAuth: { url: … }\`: ${closedUntilDecided}`,
-  abort: `whom it ends is not read: ${closedUntilDecided}`,
-  error: `whom it refuses is not read: ${closedUntilDecided}`,
+  php_fastcgi:
+    'files beside programs stay closed: without their interpreter, programs would be shown to everybody',
 }
 
 function addRoutes(
-  matcher: string | undefined,
+  found: Matcher,
   line: CaddyLine,
   place: Place,
   finish: (route: ImportedRoute) => void,
 ): void {
-  const named = matcher?.startsWith('@') ? place.matchers.get(matcher) : undefined
-  const paths = named?.paths ?? [matcher?.startsWith('@') ? undefined : matcher]
-  for (const written of paths) {
-    const path = written === undefined || written === '*' ? (place.path ?? '/*') : written
+  for (const written of found.paths ?? [undefined]) {
+    const policies = narrow(place.inherited, found)
     const route: ImportedRoute = {
       name: '',
       line: line.line,
       hosts: place.hosts,
-      path: path.replace(/\*$/, '').replace(/(.)\/+$/, '$1') || '/',
-      exact: !path.endsWith('*') && path !== '/',
-      methods: named?.methods ?? place.methods,
+      ...pathOf(written ?? place.path ?? '/*'),
+      methods: found.methods ?? place.methods,
       listeners: place.listeners,
-      policies: { ...narrow(place.inherited, named) },
+      policies: { ...policies },
       prefix: place.prefix,
     }
     finish(route)
-    place.imported.routes.push(route)
+    if (route.path !== '/' && ['allow', 'deny', 'basicAuth'].some((name) => name in policies))
+      noteCase(place.imported, line, written ?? place.path ?? '/')
+    place.routes.push(route)
   }
+}
+
+/** What guards a path in Caddy guards it in capitals, too, and what begins like it. */
+function noteCase(imported: Imported, line: CaddyLine, path: string): void {
+  const names = /[^/]\*$/.test(path) ? ', and what else begins with it,' : ''
+  const why = `case counts here: in other letters than ${path.replace(/\*$/, '')} this path${names} has the rules of the path around it`
+  if (!imported.leftOut.some((other) => other.why === why)) leaveOut(imported, line, why)
 }
 
 function noteDeeper(imported: Imported, line: CaddyLine, path: string): void {

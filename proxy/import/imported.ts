@@ -1,4 +1,5 @@
 import { stringify } from 'yaml'
+import { editable } from '../config/policy-schemas.ts'
 
 /** What was read of another proxy's configuration, in the terms of routes.yaml. */
 export interface Imported {
@@ -124,8 +125,13 @@ export function passwordsOf({ passwords }: Imported, users: readonly string[]): 
   return name
 }
 
+/** Some belong to the connection, and the Host is the route's own to say. */
+function isEditable(way: 'request' | 'response', field: string): boolean {
+  return editable.safeParse(field).success && !(way === 'request' && /^host$/i.test(field))
+}
+
 /** The fields that a route changes, one way; made if there are none yet. */
-export function fieldEdits(
+function fieldEdits(
   { policies }: Pick<ImportedRoute, 'policies'>,
   way: 'request' | 'response',
 ): { set: Record<string, string>; remove: string[] } {
@@ -141,7 +147,7 @@ export function setField(
   field: string,
   value: string,
 ): void {
-  fieldEdits(route, way).set[field] = value
+  if (isEditable(way, field)) fieldEdits(route, way).set[field] = value
 }
 
 /**
@@ -153,6 +159,7 @@ export function removeField(
   way: 'request' | 'response',
   field: string,
 ): void {
+  if (!isEditable(way, field)) return
   const { set, remove } = fieldEdits(route, way)
   delete set[field]
   if (!remove.includes(field)) remove.push(field)

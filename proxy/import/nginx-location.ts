@@ -4,6 +4,7 @@ import { applyRule, isGuard, whyLeftOut } from './nginx-rules.ts'
 import type { Door } from './nginx-server.ts'
 import { ageOf, leaveOut, type Site } from './nginx-site.ts'
 import type { Directive } from './nginx-syntax.ts'
+import { isOfDotFiles, prefixesOf } from './prefix-pattern.ts'
 
 /** Where a location stands. */
 export interface LocationPlace extends Door {
@@ -26,16 +27,16 @@ export function readLocation(location: Directive, place: LocationPlace): void {
   if (modifier !== '~' && modifier !== '~*') return readPath(location, { modifier, written }, place)
   const { imported } = place.site
   if (cacheByExtension(written, location.block ?? [], place.routes)) return
-  const paths = pathsOf(written, modifier)
+  // Without case it would be more paths than those.
+  const paths = modifier === '~' ? prefixesOf(written) : undefined
   // A pattern goes before all paths in nginx, and here a longer path would go before it.
   const isHidden = (path: string): boolean => place.routes.some((route) => route.path.startsWith(`${path}/`))
   if (paths?.some(isHidden) === false) {
     for (const path of paths) readPath(location, { modifier: '', written: path }, place)
     return
   }
-  // They are never served here.
-  const isOfDotFiles = /^(\^?\/|\((\?:)?\^\|\/\))\\\./.test(written)
-  const mayBeServed = place.routes.filter((route) => !(isOfDotFiles && route.files !== undefined))
+  const ofDotFiles = isOfDotFiles(written)
+  const mayBeServed = place.routes.filter((route) => !(ofDotFiles && route.files !== undefined))
   if (mayBeServed.length > 0 && !isHarmless(location)) {
     for (const route of mayBeServed) closeRoute(route)
     leaveOut(
@@ -47,17 +48,6 @@ export function readLocation(location: Directive, place: LocationPlace): void {
 }
 
 // --- internal ---
-
-/** `^/(api|auth)/`, `^/files(/.*)?$` as prefixes, which end at a segment here; undefined for other patterns. */
-function pathsOf(pattern: string, modifier: string): string[] | undefined {
-  const [, one, many] =
-    /^\^\/(?:([\w-]+(?:\/[\w-]+)*)|\((?:\?:)?([\w-]+(?:\|[\w-]+)*)\))(?:\/|\(\/\|\$\)|\(\/\.\*\)\?\$?|\/\.\*\$?|\/\(\.\*\)\$?)$/.exec(
-      pattern,
-    ) ?? []
-  // Without case it would be more paths than one.
-  if (modifier === '~*' || (one === undefined && many === undefined)) return undefined
-  return (one ?? many ?? '').split('|').map((path) => `/${path}`)
-}
 
 /** Whether a pattern that is left out leaves its requests to rules that are no weaker. */
 function isHarmless({ block = [] }: Directive): boolean {

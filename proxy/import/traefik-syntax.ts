@@ -5,6 +5,10 @@ export interface TraefikFile {
   readonly routers: Block
   readonly services: Block
   readonly middlewares: Block
+  /** Certificates and options of TLS. */
+  readonly tls: Block
+  /** Kinds that are no HTTP. */
+  readonly others: readonly string[]
   readonly lineOf: LineOf
 }
 
@@ -25,6 +29,8 @@ export function readTraefik(text: string): TraefikFile {
     routers,
     services: block(found.services),
     middlewares: block(found.middlewares),
+    tls: block(block(document).tls),
+    others: ['tcp', 'udp'].filter((kind) => kind in block(document) || text.includes(`traefik.${kind}.`)),
     lineOf: linesOf(text),
   }
 }
@@ -71,6 +77,8 @@ function fromLabels(compose: Block): Block {
     const pairs = Array.isArray(labels)
       ? labels.map((label) => /^([^=]+)=(.*)$/s.exec(String(label))?.slice(1) ?? [])
       : Object.entries(block(labels))
+    // Traefik leaves it alone, and so nobody comes there.
+    if (pairs.some(([key, value]) => key === 'traefik.enable' && String(value) === 'false')) continue
     for (const [key = '', value = ''] of pairs as [string, unknown][]) {
       const path = key.split('.')
       if (path[0] !== 'traefik' || path[1] !== 'http') continue

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { serveOnFreePorts } from '../differential/server-process.ts'
@@ -23,7 +23,9 @@ import { type OtherProxy, serveSites } from './other-proxies.ts'
 
 for (const other of ['nginx', 'apache', 'caddy'] as const)
   describe(`guards of ${other}`, needs(other), () => {
-    test('let nobody through whom they kept out', { timeout: 60_000 }, async (t) => {
+    test('let nobody through whom they kept out, and whom they let come where they are understood', {
+      timeout: 60_000,
+    }, async (t) => {
       const { sites, lane, gatehouse } = await moveIn(t, other)
       const faults: string[] = []
       let refused = 0
@@ -37,32 +39,16 @@ for (const other of ['nginx', 'apache', 'caddy'] as const)
           ])
           if (was.served) served++
           else refused++
-          if (is.served && (!was.served || (is.seenUser !== '' && is.seenUser !== was.seenUser)))
+          const isOpener = is.served && !was.served
+          const isBelieved = is.served && is.seenUser !== '' && is.seenUser !== was.seenUser
+          if (isOpener || isBelieved || (site.isUnderstood && is.served !== was.served))
             faults.push(
               `${site.host} ${path} ${JSON.stringify(headers)}: was ${JSON.stringify(was)}, is ${JSON.stringify(is)}`,
             )
         }
       assert.deepEqual(faults, [], faults.join('\n'))
-      // The sites are no walls: of each proxy much is refused, and something served.
-      assert.ok(refused > 20 && served > 10, `${refused} refused, ${served} served`)
-    })
-
-    test('are understood where they can be, so that who may come still comes', {
-      timeout: 60_000,
-    }, async (t) => {
-      const { sites, lane, gatehouse } = await moveIn(t, other)
-      const faults: string[] = []
-      for (const site of sites.filter(({ isUnderstood }) => isUnderstood))
-        for (const [path, headers] of asksOf(site.paths)) {
-          const ask = { headers: { host: site.host, ...headers }, target: path }
-          const [was, is] = await Promise.all([
-            answer(`http://127.0.0.1:${lane}`, ask),
-            answer(gatehouse, ask),
-          ])
-          if (is.served !== was.served)
-            faults.push(`${site.host} ${path} ${JSON.stringify(headers)}: was ${was.status}, is ${is.status}`)
-        }
-      assert.deepEqual(faults, [], faults.join('\n'))
+      // The sites are no walls: of each proxy much is refused, and much served.
+      assert.ok(refused > 100 && served > 50, `${refused} refused, ${served} served`)
     })
   })
 
@@ -86,7 +72,10 @@ interface Answer {
 }
 
 async function answer(url: string, ask: Parameters<typeof request>[1]): Promise<Answer> {
-  const { status, headers, text } = await request(url, ask)
+  // Caddy's `abort` and nginx's 444 hang up.
+  const reply = await request(url, ask).catch(() => undefined)
+  if (reply === undefined) return { status: 0, served: false }
+  const { status, headers, text } = reply
   const served = headers['x-served-by'] === 'upstream' || /a secret file/.test(text)
   return { status, served, ...(served ? { seenUser: String(headers['x-seen-user'] ?? '') } : {}) }
 }
@@ -96,7 +85,7 @@ async function moveIn(t: Teardown, of: OtherProxy) {
   await mkdir(join(folder, 'www/private'), { recursive: true })
   for (const file of ['www/index.html', 'www/page.php', 'www/private/index.html', 'www/.env'])
     await writeFile(join(folder, file), 'a secret file')
-  await writeFile(join(folder, 'users'), 'ann:{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=\n')
+  await writeFile(join(folder, 'htpasswd'), 'ann:{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=\n')
   await writeFile(join(folder, 'office.nginx'), 'allow 10.0.0.0/8; deny all;')
   await writeFile(join(folder, 'office.apache'), '<Location />\nRequire ip 10.0.0.0/8\n</Location>\n')
   await writeFile(join(folder, 'office.caddy'), '@out not remote_ip 10.0.0.0/8\nrespond @out 403\n')
@@ -120,8 +109,10 @@ async function moveIn(t: Teardown, of: OtherProxy) {
     [200, 401, 403, 404, 502],
   )
   await writeFile(join(folder, 'other.conf'), config)
-  const { stdout, stderr, code } = await runCli(['import', join(folder, 'other.conf'), '--from', of])
+  const out = join(folder, 'moved.yaml')
+  const { stderr, code } = await runCli(['import', join(folder, 'other.conf'), '--from', of, '--out', out])
   assert.notEqual(code, 2, stderr)
-  const { url } = await startProxy(t, stdout.replaceAll(`port: ${port}`, 'port: 0'), { folder })
+  const yaml = await readFile(out, 'utf8')
+  const { url } = await startProxy(t, yaml.replaceAll(`port: ${port}`, 'port: 0'), { folder })
   return { sites: guardedSites[of].sites, lane: lane?.plain ?? 0, gatehouse: url() }
 }

@@ -36,7 +36,8 @@ export const serveSites: Readonly<Record<OtherProxy, (sites: string, folder: str
     const load = apacheModules.map(
       (name) => `LoadModule ${name}_module /usr/lib/apache2/modules/mod_${name}.so`,
     )
-    const listen = [...sites.matchAll(/<VirtualHost (\S+)>/g)].map(([, address]) => `Listen ${address}`)
+    const addresses = new Set([...sites.matchAll(/<VirtualHost (\S+)>/g)].map(([, address]) => address))
+    const listen = [...addresses].map((address) => `Listen ${address}`)
     await writeFile(
       join(folder, 'apache.conf'),
       `ServerRoot ${folder}\nServerName localhost\n${listen.join('\n')}\nPidFile ${folder}/apache.pid\nErrorLog ${folder}/apache.log\nDefaultRuntimeDir ${folder}\n${load.join('\n')}\n${sites}`,
@@ -59,4 +60,10 @@ const apacheModules = [
   'proxy_http',
   'headers',
   'alias',
+  'rewrite',
+  'dir',
+  'remoteip',
+  'proxy_balancer',
+  'slotmem_shm',
+  'lbmethod_byrequests',
 ]
