@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { cp, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { cp, lchown, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
@@ -176,6 +176,36 @@ test('on a server the folders of services are links, and what each keeps comes b
     service.child.kill('SIGTERM')
     await once(service.child, 'exit')
   }
+})
+
+// A service that was broken into owns its folder, and the proxy owns the one in which the links to those of all services lie.
+// Root reads what they lead to and, worse, puts what was backed up in its place.
+test('a link that a service has made leads nobody astray who backs up or restores as root', {
+  skip: process.getuid?.() !== 0 && 'only root may give a link away',
+}, async (t) => {
+  const root = await tempFolder(t)
+  const [etc, backups, precious] = [join(root, 'etc'), join(root, 'backups'), join(root, 'precious')]
+  for (const folder of ['etc/data/camera', 'etc/certs', 'precious'])
+    await mkdir(join(root, folder), { recursive: true })
+  await writeFile(join(etc, 'routes.yaml'), yaml)
+  await writeFile(join(precious, 'file'), 'of root')
+  const env = { ...process.env, ROUTES_DIR: etc, DATABASE_URLS: '', REDIS_URL: '' }
+  const { stdout } = await run(backup, [backups], { env })
+
+  const link = join(etc, 'data/camera/face.jpg')
+  await symlink(join(precious, 'file'), link)
+  await lchown(link, 4711, 4711)
+  await assert.rejects(
+    run(backup, [backups], { env }),
+    /camera\/face\.jpg is a link that somebody else has made/,
+  )
+  assert.equal((await readdir(backups)).length, 1)
+
+  await rm(join(etc, 'data/camera'), { recursive: true })
+  await symlink(precious, join(etc, 'data/camera'))
+  await lchown(join(etc, 'data/camera'), 4711, 4711)
+  await assert.rejects(run(restore, [stdout.trim()], { env }), /camera is a link that somebody else has made/)
+  assert.deepEqual(await readdir(precious), ['file'])
 })
 
 async function without(folder: string): Promise<Record<string, string>> {

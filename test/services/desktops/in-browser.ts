@@ -8,6 +8,8 @@ import type { Scene } from './scene.ts'
 
 const long = { timeout: 180_000 }
 const soon = { timeout: 60_000, every: 100 }
+/** Where noVNC shows a desktop. */
+const desktopAddress = /\/desktop\/[^/]+\/vnc\.html\?path=desktop/
 
 /** What people see: the page, and real desktops in real browsers. */
 export function testInBrowser(sceneOf: () => { scene: Scene; browser: Browser | undefined }): void {
@@ -32,18 +34,20 @@ export function testInBrowser(sceneOf: () => { scene: Scene; browser: Browser | 
           await page.locator('[data-type=debian] .state').waitFor()
         }),
       )
-      await goTo(bob.page, `${origin}/desktop/bob-debian`)
+      await bob.page.goto(`${origin}/desktop/bob-debian`)
       // A quick machine has it running by then; that others wait on the page is the promise of the test below.
       assert.match(bob.page.url(), /\/desktops\/\?open=bob-debian$|\/desktop\/bob-debian\//)
       await picture(t, bob.page, 'waiting')
-      await turnsInto(bob.page, `${origin}/desktop/bob-debian`)
+      await bob.page.waitForURL(desktopAddress, { timeout: 60_000 })
       const open = alice.page.locator('[data-type=debian]').getByRole('link', { name: 'Open', exact: true })
       await open.waitFor({ timeout: 60_000 })
       await picture(t, alice.page, 'running')
       const [window] = await Promise.all([alice.page.context().waitForEvent('page'), open.click()])
       const screensOf = [window, bob.page]
 
-      await Promise.all(screensOf.map(shows))
+      await Promise.all(
+        screensOf.map((screen) => eventually(async () => (await colourOf(screen))[3] === 255, soon)),
+      )
       await Promise.all(
         people.map(async ({ name, colour }, index) => {
           const screen = screensOf[index] as Page
@@ -98,11 +102,11 @@ export function testInBrowser(sceneOf: () => { scene: Scene; browser: Browser | 
       // The address inside of it, from a bookmark, is no dead end when it is stopped.
       await card.getByRole('button', { name: 'Stop', exact: true }).click()
       await card.getByRole('button', { name: 'Start', exact: true }).waitFor({ timeout: 60_000 })
-      await goTo(page, `${origin}/desktop/bob-debian/vnc.html?autoconnect=true`)
+      await page.goto(`${origin}/desktop/bob-debian/vnc.html?autoconnect=true`)
       assert.match(page.url(), /\/desktops\/\?open=bob-debian$/)
       await page.getByRole('heading', { name: 'Debian is not running' }).waitFor()
       await page.getByRole('button', { name: 'Start and open' }).click()
-      await turnsInto(page, `${origin}/desktop/bob-debian`)
+      await page.waitForURL(desktopAddress, { timeout: 60_000 })
     },
   )
 
@@ -154,31 +158,6 @@ async function signIn(page: Page, name: string): Promise<void> {
   await page.getByRole('button', { name: 'Sign out', exact: true }).waitFor()
 }
 
-/** As `page.goto`, again where the browser dropped it because an interface of a container came or went. */
-async function goTo(page: Page, address: string): Promise<void> {
-  await eventually(async () => (await page.goto(address)) !== undefined, soon)
-}
-
-/** Waits until the page has turned into the desktop behind that door; the way there may be lost for the same reason. */
-async function turnsInto(page: Page, door: string): Promise<void> {
-  await eventually(async () => {
-    if (page.url().startsWith('chrome-error:')) await page.goto(door)
-    return /\/desktop\/[^/]+\/vnc\.html\?path=desktop/.test(page.url())
-  }, soon)
-}
-
-/** Waits for a screen. A page that lost one of its scripts, for the same reason, is loaded again. */
-async function shows(page: Page): Promise<void> {
-  await eventually(async () => {
-    try {
-      return await eventually(async () => (await colourOf(page))[3] === 255, { timeout: 8_000, every: 100 })
-    } catch (error) {
-      await page.reload()
-      throw error
-    }
-  }, soon)
-}
-
 /** The colour of the terminal on the canvas that noVNC draws on. */
 function colourOf(page: Page): Promise<number[]> {
   return page.evaluate(`(() => {
@@ -187,12 +166,9 @@ function colourOf(page: Page): Promise<number[]> {
   })()`)
 }
 
-/**
- * noVNC asks for a file that its packages leave out; a wrong password, and nobody being signed in, are told as 401. A
- * browser on the machine of the containers drops what is under way when an interface of one of them comes or goes.
- */
+/** noVNC asks for a file that its packages leave out; a wrong password, and nobody being signed in, are told as 401. */
 function isNews(text: string): boolean {
-  return !/package\.json|status of 40[14]|ERR_NETWORK_CHANGED/.test(text)
+  return !/package\.json|status of 40[14]/.test(text)
 }
 
 async function faultsOf(page: Page): Promise<string[]> {
