@@ -11,6 +11,7 @@ const io = {
   out: (text: string): void => void process.stdout.write(`${terminalText(text)}\n`),
   err: (text: string): void => void process.stderr.write(`${terminalText(text)}\n`),
   colour: process.stdout.isTTY === true && !process.env.NO_COLOR,
+  columns: process.stdout.columns as number | undefined,
 }
 
 const program = new Command('gatehouse')
@@ -130,7 +131,7 @@ command('upstreams', 'show each target of the running Gatehouse: its health, lea
   .addOption(jsonOption())
   .action(async ({ file, admin, json = false }) => {
     const { runUpstreams } = await import('./cli/upstreams.ts')
-    process.exitCode = await runUpstreams({ file, admin, json, columns: process.stdout.columns }, io)
+    process.exitCode = await runUpstreams({ file, admin, json }, io)
   })
 
 command('top', 'show routes, upstreams and workers of the running Gatehouse, each second anew')

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import http from 'node:http'
 import { resolve } from 'node:path'
 import { loadConfig } from '../config/load.ts'
@@ -16,8 +17,10 @@ export async function askAdmin<Answer>({ file, admin }: AdminOf, path: string): 
 /** Where routes.yaml has the admin listener: `http://127.0.0.1:9901` or `unix:/path`. Throws a sentence. */
 export async function adminPlace(file: string): Promise<string> {
   const loaded = await loadConfig({ file })
-  if (!loaded.ok)
-    throw new Error(`${file} has mistakes; name the admin listener: --admin http://127.0.0.1:9901`)
+  if (!loaded.ok) {
+    const fault = existsSync(file) ? 'has mistakes' : 'is not there'
+    throw new Error(`${file} ${fault}; name the admin listener: --admin http://127.0.0.1:9901`)
+  }
   const { admin, folder } = loaded.config
   if (admin.socket !== undefined) return `unix:${resolve(folder, admin.socket)}`
   const host = admin.address.includes(':') ? `[${admin.address}]` : admin.address
@@ -53,7 +56,13 @@ function get(place: string, path: string): Promise<string> {
     })
     request.setTimeout(5000, () => request.destroy(new Error(`${place} does not answer`)))
     request.on('error', (error: NodeJS.ErrnoException) =>
-      failed(error.code === undefined ? error : new Error(`nobody answers at ${place} (${error.code})`)),
+      failed(
+        error.code === undefined
+          ? error
+          : new Error(
+              `nobody answers at ${place} (${error.code}): does Gatehouse run, and is that its admin listener?`,
+            ),
+      ),
     )
   })
 }

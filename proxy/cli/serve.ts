@@ -26,6 +26,8 @@ export interface ServeOutput {
   out(text: string): void
   err(text: string): void
   colour: boolean
+  /** Of the terminal. Undefined: it is none. */
+  columns?: number
 }
 
 const log = logger.child('gatehouse')
@@ -73,7 +75,7 @@ export async function runServe(
   }
   const stopped = signals.obey(primary)
   const report = await reportOf(loaded.config, primary, { file, made })
-  io.out(json ? JSON.stringify(report) : startText(report, io.colour))
+  io.out(json ? JSON.stringify(report) : startText(report, io.colour, io.columns))
   manager?.ready(statusOf(primary))
   // Workers that hang are ended and replaced by the primary. If none serves all the same, another start is the last remedy.
   manager?.watch(

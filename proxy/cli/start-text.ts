@@ -1,3 +1,4 @@
+import { dirname, isAbsolute, join } from 'node:path'
 import type { RouteRow } from './route-rows.ts'
 
 /** What is said when everything serves. */
@@ -14,17 +15,51 @@ export interface StartReport {
   readonly made: readonly string[]
 }
 
+/** Of the table, where no address needs more. */
 const width = 100
 /** A route with more addresses shows these, and how many there are besides. */
 const mostAddresses = 4
 const leastForPolicies = 16
 
-/** The table of the start, readable at 100 columns. */
-export function startText(report: StartReport, colour: boolean): string {
-  const paint = (code: number, text: string): string => (colour ? `\u001b[${code}m${text}\u001b[0m` : text)
+/**
+ * What is said at the start: a table of routes and where Gatehouse listens. `room`: columns of the terminal; where the table
+ * is wider, each route has lines of its own.
+ */
+export function startText(report: StartReport, colour: boolean, room = Number.POSITIVE_INFINITY): string {
+  const paint: Paint = (code, text) => (colour ? `\u001b[${code}m${text}\u001b[0m` : text)
   const { version, file, workers, routes, listeners, admin, accessLog, made } = report
   const shared = sharedPolicies(routes)
   const cells = routes.map((route) => cellsOf(route, shared))
+  const table = tableOf(cells, paint)
+  const folder = dirname(file)
+  const facts = [
+    ...Object.entries(listeners).map(([name, address]) => [name, address]),
+    ['admin', admin],
+    ...(admin.startsWith('http') ? [['dashboard', `${admin}/dashboard/`]] : []),
+    ['access log', accessLog === 'stdout' || isAbsolute(accessLog) ? accessLog : join(folder, accessLog)],
+    ...(shared.length > 0 ? [['every route', shared.join(' ')]] : []),
+  ]
+  const factWidth = Math.max(...facts.map(([name = '']) => name.length))
+  // Their names stand as in routes.yaml, whose folder need not be the one that somebody is in.
+  const where = folder === '.' ? '' : `, in ${folder}`
+  return [
+    `Gatehouse ${version} serves ${file}: ${count(routes.length, 'route')}, ${count(workers, 'worker')}`,
+    '',
+    ...(table.width <= room ? table.lines : listOf(cells, paint, room)),
+    '',
+    ...facts.map(([name = '', value]) => `  ${paint(2, name.padEnd(factWidth))}  ${value}`),
+    ...(made.length > 0
+      ? ['', `Made for this first start${where}:`, ...made.map((line) => `  ${line}`)]
+      : []),
+    '',
+  ].join('\n')
+}
+
+// --- internal ---
+
+type Paint = (code: number, text: string) => string
+
+function tableOf(cells: readonly Cells[], paint: Paint): { lines: string[]; width: number } {
   const column = (title: string, texts: readonly string[]): number =>
     Math.max(title.length, ...texts.map(({ length }) => length))
   const columns = [
@@ -42,35 +77,31 @@ export function startText(report: StartReport, colour: boolean): string {
     ),
   ] as const
   const left = columns.reduce((sum, each) => sum + each + 2, 2)
-  const lines = cells.flatMap(({ name, addresses, goesTo, policies, state }) => {
-    const wrapped = wrap(policies, Math.max(leastForPolicies, width - left))
-    return Array.from({ length: Math.max(1, addresses.length, wrapped.length) }, (_, at) => {
+  const wrapped = cells.map(({ policies }) => wrap(policies, Math.max(leastForPolicies, width - left)))
+  const lines = cells.flatMap(({ name, addresses, goesTo, state }, row) => {
+    const policies = wrapped[row] ?? []
+    return Array.from({ length: Math.max(1, addresses.length, policies.length) }, (_, at) => {
       const [first, third] = at === 0 ? [name, goesTo] : ['', '']
       const before = `  ${first.padEnd(columns[0])}  ${(addresses[at] ?? '').padEnd(columns[1])}`
-      const rest = wrapped[at] ? `  ${wrapped[at]}` : ''
+      const rest = policies[at] ? `  ${policies[at]}` : ''
       const middle = at === 0 ? paint(hues[state], third) : third
       return `${before}  ${middle}${rest && ' '.repeat(columns[2] - third.length)}${rest}`.trimEnd()
     })
   })
   const heading = headings.map((title, at) => title.padEnd(columns[at] ?? 0)).join('  ')
-  const facts = [
-    ...Object.entries(listeners).map(([name, address]) => [name, address]),
-    ['admin', admin],
-    ...(admin.startsWith('http') ? [['dashboard', `${admin}/dashboard/`]] : []),
-    ['access log', accessLog],
-    ...(shared.length > 0 ? [['every route', shared.join(' ')]] : []),
-  ]
-  const factWidth = Math.max(...facts.map(([name = '']) => name.length))
-  return [
-    `Gatehouse ${version} serves ${file}: ${count(routes.length, 'route')}, ${count(workers, 'worker')}`,
-    '',
-    paint(2, `  ${heading}`.trimEnd()),
-    ...lines,
-    '',
-    ...facts.map(([name = '', value]) => `  ${paint(2, name.padEnd(factWidth))}  ${value}`),
-    ...(made.length > 0 ? ['', 'Made for this first start:', ...made.map((line) => `  ${line}`)] : []),
-    '',
-  ].join('\n')
+  return {
+    lines: [paint(2, `  ${heading}`.trimEnd()), ...lines],
+    width: left + Math.max(...wrapped.flat().map(({ length }) => length), 0),
+  }
+}
+
+/** A route has a line for its name and where it goes, then its addresses and its policies. */
+function listOf(cells: readonly Cells[], paint: Paint, room: number): string[] {
+  return cells.flatMap(({ name, addresses, goesTo, policies, state }) => [
+    `  ${name}  ${paint(hues[state], goesTo)}`,
+    ...addresses.map((address) => `    ${address}`),
+    ...(policies === '' ? [] : wrap(policies, room - 4).map((line) => `    ${paint(2, line)}`)),
+  ])
 }
 
 const headings = ['route', 'address', 'goes to', 'policies']

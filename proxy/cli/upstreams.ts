@@ -8,23 +8,20 @@ export interface UpstreamsArguments {
   /** Default: what routes.yaml says. */
   readonly admin?: string
   readonly json: boolean
-  /** Of the terminal. Undefined: it is none. */
-  readonly columns?: number
 }
 
 interface Io {
   out(text: string): void
   err(text: string): void
+  /** Of the terminal. Undefined: it is none. */
+  columns?: number
 }
 
 /**
  * `gatehouse upstreams`: asks the running Gatehouse for each target, and names upstreams that nobody has announced himself
  * to. Exit code 0 if all are well, 1 if one is not, 2 if nobody could be asked.
  */
-export async function runUpstreams(
-  { file, admin, json, columns }: UpstreamsArguments,
-  io: Io,
-): Promise<number> {
+export async function runUpstreams({ file, admin, json }: UpstreamsArguments, io: Io): Promise<number> {
   let targets: readonly TargetReport[]
   let routes: readonly RouteSummary[]
   try {
@@ -39,7 +36,7 @@ export async function runUpstreams(
   }
   const empty = emptyOf(targets, routes)
   if (json) io.out(JSON.stringify({ targets, empty }, null, 2))
-  else io.out(upstreamsText(targets, empty, columns))
+  else io.out(upstreamsText(targets, empty, io.columns))
   const areWell = targets.every(({ health }) => health === 'well' || health === 'draining')
   return areWell && empty.length === 0 ? 0 : 1
 }

@@ -40,6 +40,13 @@ const table: [what: string, args: string[], code: number, out: RegExp, err: RegE
     /--last is not a number/,
   ],
   [
+    'a table that is not there is told from one with mistakes',
+    ['upstreams', '--file', 'none.yaml'],
+    2,
+    /^$/,
+    /none\.yaml is not there; name the admin listener/,
+  ],
+  [
     'explain answers 1 for a refusal',
     ['explain', 'http://localhost/moved'],
     1,
