@@ -4,21 +4,27 @@ import type { Exchange } from '../request/exchange.ts'
 import type { Params } from '../request/match/path-tree.ts'
 import type { Route } from '../request/match/route.ts'
 import type { MatchedFacts, RouteTable } from '../request/match/route-table.ts'
+import { cutShort } from '../request/respond/ending.ts'
 
 /**
- * Ends the tunnels that would not be opened today. Otherwise an old tunnel would be a way around a new policy for as long
- * as it lives. Those of other routes stay, also where the upstream moved. Answers how many ended.
+ * Ends the tunnels and event streams that would not be opened today. Otherwise an old one would be a way around a new policy
+ * for as long as it lives; so would a handshake that waits for its upstream, and becomes a tunnel a moment later. Those of
+ * other routes stay, also where the upstream moved. Answers how many tunnels ended.
  */
 export function endOldTunnels(gatehouse: Gatehouse): number {
   const { table } = gatehouse.state
   let ended = 0
   for (const exchange of gatehouse.inFlight) {
     const { matched, facts } = exchange
-    if (!isTunnel(exchange) || matched === undefined || facts === undefined) continue
+    const { upgrade } = exchange
+    if (upgrade === undefined && exchange.kind !== 'sse') continue
+    if (matched === undefined || facts === undefined) continue
     if (staysOpen({ facts, route: matched, params: facts.params }, table)) continue
     exchange.denyReason = 'its route was changed'
-    exchange.upgrade?.socket.destroy()
-    ended++
+    if (isTunnel(exchange)) ended++
+    // Who follows an event stream asks for it again by itself.
+    if (upgrade === undefined) cutShort(exchange)
+    else upgrade.socket.destroy()
   }
   return ended
 }

@@ -42,8 +42,9 @@ export interface RecentDecisions {
 
 /**
  * Kept by client, so that a terminal that comes once an hour is not pushed out by a browser that comes a hundred times
- * a second: the last eight of each of the last few thousand addresses, about 4 MB, or 40 MB of nothing but long texts. Addresses that are made up
- * push out no more than the oldest: two generations take turns, and who comes back moves into the younger one.
+ * a second: the last eight of each of the last few thousand addresses, about 4 MB, or 40 MB of nothing but long texts.
+ * Addresses that are made up push out no more than the oldest: two generations take turns, and who comes back moves into
+ * the younger one.
  */
 export function createRecentDecisions(mostClients = 2_000): RecentDecisions {
   let young = new Map<string, Kept[]>()

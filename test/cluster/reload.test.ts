@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { eventually } from '../harness/eventually.ts'
 import { request } from '../harness/request.ts'
+import { onEnd } from '../harness/teardown.ts'
 import { startUpstream } from '../harness/upstream.ts'
 import { openWebSocket } from '../harness/websocket.ts'
 import { served } from './served.ts'
@@ -100,4 +101,45 @@ test('tunnels of a route with other policies end, those of others stay', async (
   await gatehouse.said(/"endedTunnels":1/)
   assert.ok(await isEverywhere('/a', 200))
   assert.equal(b?.socket.readyState, 1)
+})
+
+/**
+ * The fault: tunnels were asked about again, and who had an event stream, or a handshake that its upstream had not answered
+ * yet, went on past the policies that had just been written for as long as it liked.
+ */
+test('an event stream and a handshake under way end with the policies that let them in', async (t) => {
+  let switchNow: (() => void) | undefined
+  const slow = await startUpstream(t, (request, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    response.write(`data: ${request.url}\n\n`)
+  })
+  slow.server.on('upgrade', (_request, socket) => {
+    switchNow = () =>
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+    socket.on('error', () => {})
+  })
+  const lasting = (policies: string): string => `
+  - { name: c, match: { path: /c }, ${policies} to: "${slow.url}" }
+  - { name: d, match: { path: /d }, to: "${slow.url}" }`
+  await gatehouse.write(lasting(''))
+  await eventually(() => isEverywhere('/a', 404))
+  const streams = await Promise.all(['/c', '/d'].map((path) => fetch(gatehouse.url + path)))
+  const [c, d] = streams.map(({ body }) => body?.getReader())
+  onEnd(t, () => void d?.cancel().catch(() => {}))
+  await Promise.all([c?.read(), d?.read()])
+  const handshake = openWebSocket(t, `${gatehouse.url.replace('http', 'ws')}/c`)
+  handshake.catch(() => {})
+  await eventually(() => switchNow)
+  await gatehouse.write(lasting('policies: { deny: [10.9.9.9] },'))
+  await assert.rejects(async () => {
+    while (!(await c?.read())?.done);
+    throw new Error('it ended as if it were whole')
+  }, /terminated/)
+  switchNow?.()
+  await assert.rejects(handshake)
+  // That of another route goes on.
+  assert.equal(
+    await Promise.race([d?.read(), new Promise((resolve) => setTimeout(resolve, 200, 'open'))]),
+    'open',
+  )
 })
