@@ -28,5 +28,7 @@ export function answers(url: string, headers: Record<string, string>): Promise<b
     })
     request.on('timeout', () => request.destroy(new Error('no answer')))
     request.on('error', () => done(false))
+    // One that answers 101, which nobody asked for, is hung up on without a word.
+    request.on('close', () => done(false))
   })
 }

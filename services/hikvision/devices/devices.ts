@@ -23,7 +23,12 @@ export const deviceInput = z.object({
     .transform((url) => new URL(url).origin)
     .nullable()
     .default(null),
-  login: z.string().max(64).default('admin'),
+  // It stands in a field of each request, which holds no others.
+  login: z
+    .string()
+    .max(64)
+    .regex(/^[\x20-\x7e]*$/, 'holds letters that no device takes')
+    .default('admin'),
   password: z.string().max(128).optional(),
   agent: z.number().int().nullable().default(null),
 })

@@ -138,6 +138,11 @@ describe('a device', () => {
       more()
     })
     await assert.rejects(readDeviceInfo(endless), /longer than/)
+    // Its job never ended, and after eight of them no device got any.
+    const switching = await scripted(t, (_request, response) => {
+      response.socket?.end('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n')
+    })
+    await assert.rejects(readDeviceInfo(switching), /gave no answer/)
     const nobody = isapiClient({ base: 'http://127.0.0.1:9', login, carry: carryDirectly, timeout: 2_000 })
     await assert.rejects(readDeviceInfo(nobody), /refuses connections/)
   })

@@ -32,6 +32,8 @@ export function carryDirectly(asked: DeviceRequest): Promise<DeviceResponse> {
       answer = response
       collect(response).then(resolve, fail)
     })
+    // One that answers 101, which nobody asked for, is hung up on without a word.
+    request.on('close', () => answer ?? fail(new Error('gave no answer')))
     request.end(body)
   })
 }

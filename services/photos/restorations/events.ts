@@ -26,6 +26,8 @@ export async function streamProgress(
 ): Promise<void> {
   const left = new AbortController()
   response.on('close', () => left.abort())
+  // Whoever left while their row was looked up does not leave again.
+  if (response.destroyed) return
   response.set({
     'Content-Type': 'text/event-stream',
     'Cache-Control': 'no-store',

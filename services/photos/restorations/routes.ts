@@ -6,6 +6,7 @@ import { refusal } from '../refusal.ts'
 import { guard, sessionOf } from '../sign-in/guard.ts'
 import { isUuid, type Sessions } from '../sign-in/sessions.ts'
 import { formats } from '../uploads/formats.ts'
+import { createSlots } from '../uploads/slots.ts'
 import { processedName } from './addresses.ts'
 import { answerOf } from './answer.ts'
 import { streamProgress } from './events.ts'
@@ -24,11 +25,14 @@ export interface RestorationRoutes {
 
 /** Milliseconds that a request waits for its picture; the proxy waits 120 seconds. */
 const patience = 100_000
+/** Event streams of one user: each looks into the table every two seconds. */
+const mostStreams = 16
 
 /** `/api/v1/restore…` */
 export function restorationRoutes(settings: RestorationRoutes): Router {
   const { sessions, restorations, files, queue, submit, stopping } = settings
   const routes = Router()
+  const streams = createSlots(mostStreams)
   routes.use(guard(sessions))
   routes.use((_request, response, next) => {
     response.set('Cache-Control', 'no-store')
@@ -70,12 +74,13 @@ export function restorationRoutes(settings: RestorationRoutes): Router {
 
   routes.get('/:id/events', async (request, response) => {
     const { id, user_id } = await rowOf(request, response)
-    await streamProgress(request, response, {
-      id,
-      queue,
-      stopping,
-      find: () => restorations.find(id, user_id),
-    })
+    const giveBack = streams.take(user_id)
+    if (giveBack === undefined)
+      throw refusal(429, `You follow ${mostStreams} pictures already. Close one of them first.`, {
+        headers: { 'Retry-After': '5' },
+      })
+    const find = () => restorations.find(id, user_id)
+    await streamProgress(request, response, { id, queue, stopping, find }).finally(giveBack)
   })
 
   routes.get('/:id/download', async (request, response) => {
@@ -116,6 +121,7 @@ export function restorationRoutes(settings: RestorationRoutes): Router {
   async function untilEnded(find: () => Promise<Restoration | undefined>, id: string, response: Response) {
     const left = new AbortController()
     response.on('close', () => left.abort())
+    if (response.destroyed) left.abort()
     const enough = AbortSignal.any([left.signal, stopping, AbortSignal.timeout(patience)])
     for (;;) {
       const waited = queue.change(id, 1_000, enough)

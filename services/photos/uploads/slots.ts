@@ -1,4 +1,4 @@
-/** How many uploads of each user are under way. */
+/** How many uploads of each user are under way, or event streams open. */
 export interface Slots {
   /** Takes a slot and answers how to give it back, once; undefined if the user has none left. */
   take(userId: string): (() => void) | undefined

@@ -115,6 +115,8 @@ describe('a model behind a Triton server', () => {
     ['sends us elsewhere', { infer: redirect }, 503, /in trouble/],
     ['hangs up', { infer: hangUp }, 503, /away/],
     ['hangs up in the middle of its answer', { infer: cutShort }, 503, /away/],
+    // Its question was never answered, and after two of them no other was asked.
+    ['switches to another protocol', { infer: switchProtocol }, 503, /away/],
     ['never answers', { infer: () => true }, 503, /too long/],
     ['never stops answering', { infer: endless }, 502, /no sense/],
     ['drips its answer', { infer: drip }, 503, /too long/],
@@ -229,6 +231,11 @@ function binary(scores: number[], claimed?: number): Behaviour['infer'] {
 
 function redirect(...[response]: Parameters<NonNullable<Behaviour['infer']>>): boolean {
   response.writeHead(302, { location: '/elsewhere' }).end()
+  return true
+}
+
+function switchProtocol(...[response]: Parameters<NonNullable<Behaviour['infer']>>): boolean {
+  response.socket?.end('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: other\r\n\r\n')
   return true
 }
 

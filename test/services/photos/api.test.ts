@@ -214,6 +214,23 @@ describe('a restoration', () => {
     assert.match(told.at(-1) ?? '', /^event: done\ndata: .*"progress":1,/)
   })
 
+  test('is told of to sixteen at a time of one user, each of whom costs a look into the table', async () => {
+    // Several before it, so that it waits for as long as they ask.
+    const large = await jpegOf(await paint('portrait', 560))
+    for (let before = 0; before < 2; before++) await scene.upload(bea, large, { model: 'restore' })
+    const { id } = JSON.parse((await scene.upload(bea, large, { model: 'restore' })).text)
+    const follow = (who: { authorization: string }) =>
+      scene.ask(`/api/v1/restore/${id}/events`, { headers: who, from: '127.0.0.41', timeout: 90_000 })
+    const replies = await Promise.all(Array.from({ length: 20 }, () => follow(bea)))
+    const refused = replies.filter(({ status }) => status === 429)
+    assert.deepEqual([refused.length, replies.filter(({ status }) => status === 200).length], [4, 16])
+    assert.ok(refused.every(({ text }) => /Close one of them/.test(text)))
+    assert.equal((await follow(bea)).status, 200, 'those that ended left their places')
+    const { items } = JSON.parse((await scene.ask('/api/v1/restore/history', { headers: bea })).text)
+    for (const each of items)
+      await scene.ask(`/api/v1/restore/${each.id}`, { method: 'DELETE', headers: bea })
+  })
+
   test('is nobody else’s: no address of it answers another user', async () => {
     const { text } = await scene.upload(admin, jpeg, { sync: true })
     const answer = JSON.parse(text)

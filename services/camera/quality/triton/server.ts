@@ -104,13 +104,17 @@ function exchange(
       error.isStale = sent.reusedSocket && error.code === 'ECONNRESET'
       reject(error)
     })
+    let isAnswered = false
     sent.on('response', (response) => {
+      isAnswered = true
       const field = response.headers[headLengthField]
       readAll(response).then(
         (body) => resolve({ status: response.statusCode ?? 0, lengthOfHead: field?.toString(), body }),
         reject,
       )
     })
+    // One that answers 101, which nobody asked for, is hung up on without a word.
+    sent.on('close', () => isAnswered || reject(new Error('it gave no answer')))
     sent.end(inference?.body)
   })
 }

@@ -39,7 +39,9 @@ function fetchPublic(url: URL, { timeout, mostBytes }: Hub, signal: AbortSignal)
       signal: AbortSignal.any([signal, AbortSignal.timeout(timeout)]),
     })
     asked.on('error', fail)
+    let isAnswered = false
     asked.on('response', (response) => {
+      isAnswered = true
       if (response.statusCode !== 200) {
         response.destroy()
         return fail(noPicture(`${response.statusCode} from the address of the result`))
@@ -54,6 +56,8 @@ function fetchPublic(url: URL, { timeout, mostBytes }: Hub, signal: AbortSignal)
       response.on('error', fail)
       response.on('end', () => resolve(Buffer.concat(chunks)))
     })
+    // One that answers 101, which nobody asked for, is hung up on without a word.
+    asked.on('close', () => isAnswered || fail(noPicture('no answer from the address of the result')))
     asked.end()
   })
 }
