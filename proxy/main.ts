@@ -23,7 +23,8 @@ const program = new Command('gatehouse')
   .exitOverride()
   // `… | head` is no fault. Whoever serves goes on.
   .hook('preAction', (_, called) => {
-    if (called.name() !== 'serve') process.stdout.on('error', () => process.exit(0))
+    if (called.name() === 'serve') return
+    process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(code === 'EPIPE' ? 0 : 1))
   })
 
 const fileOption = (): Option => new Option('-f, --file <file>', 'the route table').default('routes.yaml')

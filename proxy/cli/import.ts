@@ -35,7 +35,9 @@ export async function runImport(
     const text = await readFile(file, 'utf8')
     imported = readers[from ?? kindOf(file, text)](text)
   } catch (error) {
-    io.err(`gatehouse import: ${file}: ${(error as Error).message}`)
+    const { code = '', message } = error as NodeJS.ErrnoException
+    const sentence = { ENOENT: 'is not there', EISDIR: 'is a folder; name the file in it' }[code] ?? message
+    io.err(`gatehouse import: ${file} ${sentence}`)
     return 2
   }
   const yaml = routesYaml(imported, file)
@@ -58,7 +60,8 @@ export async function runImport(
         )
         return 2
       }
-    if (json) io.out(JSON.stringify({ file: out, leftOut: imported.leftOut }, null, 2))
+    const said = `${out} is written. Look it over, then: gatehouse check ${out}`
+    io.out(json ? JSON.stringify({ file: out, leftOut: imported.leftOut }, null, 2) : said)
   }
   if (!json)
     for (const { line, text, why } of imported.leftOut)

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { mkdirSync, utimesSync, writeFileSync } from 'node:fs'
 import { type TestContext, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import { tempFolder } from '../../test/harness/temp-folder.ts'
 import { type LoadResult, loadConfig } from './load.ts'
@@ -152,6 +153,20 @@ routes:
   const start = 'the first start makes it'
   assert.deepEqual(await mendsOf('routes.yaml'), [start, `${start}, and ${user}`, start, place])
   assert.deepEqual(await mendsOf('new.yaml'), [place, user, place, place])
+})
+
+test('a text that is too short is told how long it has to be', async (t) => {
+  const example = fileURLToPath(new URL('../../docs/examples/key-of-the-house.ts', import.meta.url))
+  const text = `listeners: { https: { port: 0 } }
+extensions: { houseKey: ${example} }
+routes: [{ name: r, policies: { houseKey: { key: abc } }, files: . }]
+`
+  const result = await loadConfig({ file: `${await tempFolder(t)}/routes.yaml`, text })
+  assert.ok(!result.ok)
+  assert.match(
+    result.problems.map(formatProblem).join(),
+    /houseKey\.key: "abc" is too short; the least are 16 characters$/,
+  )
 })
 
 test('an extension that fails is broken, and the file is still good', async (t) => {

@@ -148,7 +148,10 @@ function wordsOf(issue: Issue, value: unknown): string {
       return describeOtherValue(issue.values ?? [], value)
     case 'too_small':
       if (issue.origin === 'array') return 'is empty; name at least one'
-      return issue.origin === 'string' ? 'is too short' : `is too small; the least is ${issue.minimum}`
+      if (issue.origin !== 'string') return `is too small; the least is ${issue.minimum}`
+      return Number(issue.minimum) > 1
+        ? `is too short; the least are ${issue.minimum} characters`
+        : 'is too short'
     case 'too_big':
       return issue.origin === 'number' || issue.origin === 'int'
         ? `is too large; the most is ${issue.maximum}`

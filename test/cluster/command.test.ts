@@ -17,6 +17,7 @@ await writeFile(
     '  - { name: moved, match: { path: /moved }, policies: { allow: [10.0.0.1] }, redirect: "https://example.com" }',
   ),
 )
+await writeFile(join(folder, 'Caddyfile'), 'http://shop.example.com {\n  reverse_proxy 127.0.0.1:3000\n}\n')
 
 const table: [what: string, args: string[], code: number, out: RegExp, err: RegExp][] = [
   ['--help names every command', ['--help'], 0, /serve .*check .*explain .*schema .*hash /s, /^$/],
@@ -45,6 +46,20 @@ const table: [what: string, args: string[], code: number, out: RegExp, err: RegE
     2,
     /^$/,
     /none\.yaml is not there; name the admin listener/,
+  ],
+  [
+    'what cannot be imported is said in words',
+    ['import', 'none.conf'],
+    2,
+    /^$/,
+    /^gatehouse import: none\.conf is not there\n$/,
+  ],
+  [
+    'an import says what it has written',
+    ['import', 'Caddyfile', '--out', 'imported.yaml'],
+    0,
+    /^imported\.yaml is written\. Look it over, then: gatehouse check imported\.yaml\n$/,
+    /^$/,
   ],
   [
     'explain answers 1 for a refusal',
