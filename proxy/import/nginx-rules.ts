@@ -127,6 +127,7 @@ const byItself = new Set([
   'proxy_ssl_server_name',
   'log_not_found',
   'set_real_ip_from',
+  'limit_req_status',
   'real_ip_header',
   'real_ip_recursive',
   'ssl_verify_client',
@@ -308,6 +309,11 @@ const rules: Readonly<Record<string, (rule: Directive, route: ImportedRoute, con
         'a redirect leads to an address that is written out',
       )
     route.redirect = { location, status }
+    delete route.files
+    delete route.to
+  },
+  // An answer of nginx's own.
+  stub_status(_, route) {
     delete route.files
     delete route.to
   },
