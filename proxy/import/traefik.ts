@@ -121,7 +121,8 @@ function readRouter(name: string, router: Block, known: Known): void {
   const tls = isTls || entryPoints.some((point) => /secure|https/.test(point))
   const listener = listenerOf(imported, tls ? 443 : 80, tls)
   if (/"certresolver"/i.test(JSON.stringify(router.tls ?? ''))) imported.automatic ??= 'you@example.com'
-  const serviceName = String(router.service ?? ownServiceOf(router, known)).replace(/@.*$/, '')
+  // Traefik's own, `api@internal`, is none of the file, whatever one there is called.
+  const serviceName = String(router.service ?? ownServiceOf(router, known)).replace(/@(?!internal$).*$/, '')
   const policies: Record<string, unknown> = {}
   const route: Omit<ImportedRoute, 'hosts' | 'path' | 'exact'> = {
     name: nameFrom(name),
