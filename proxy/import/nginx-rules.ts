@@ -8,6 +8,7 @@ import type { Directive } from './nginx-syntax.ts'
  * its last slash decides what becomes of the prefix.
  */
 export function applyRule(rule: Directive, route: ImportedRoute, site: Site, location: string): boolean {
+  if (rule.name === 'rewrite') return applyRewrite(rule, route, location)
   const apply = rules[rule.name]
   if (apply === undefined) return isOurs(rule)
   apply(rule, route, { site, location })
@@ -26,6 +27,8 @@ export function whyLeftOut(rule: Directive): string {
  * these closes its route.
  */
 export function isGuard({ name, args, block = [] }: Directive): boolean {
+  // Whatever is asked for leads elsewhere.
+  if (name === 'rewrite') return /^(\^|\^\/|\.\*|\^\.\*\$?|\(\.\*\)|\^\/?\(\.\*\)\$?)$/.test(args[0] ?? '')
   if (name === 'if') return !isHarmlessIf(args, block)
   if (name === 'include') return !harmlessFiles.test(args[0] ?? '')
   if (/^(proxy_pass|return|try_files)$/.test(name)) return false
@@ -70,7 +73,9 @@ function isHarmlessIf(args: readonly string[], block: readonly Directive[]): boo
   const answers = block.every(
     ({ name, args: [status = ''] }) => name === 'add_header' || (name === 'return' && /^2/.test(status)),
   )
-  return /^\(\$request_method$/.test(subject) && answers
+  return (
+    /^\(\$request_method$/.test(subject) && /^=? ?=? ?OPTIONS ?\)?$/.test(args.slice(1).join(' ')) && answers
+  )
 }
 
 const whys: Readonly<Record<string, string>> = {
@@ -320,6 +325,19 @@ const rules: Readonly<Record<string, (rule: Directive, route: ImportedRoute, con
   access_log({ args }, route) {
     if (args[0] !== undefined) route.accessLog = args[0] !== 'off' && args[0]
   },
+}
+
+/** `location /api/ { rewrite ^/api/(.*)$ /$1 break; … }` takes a prefix off, or puts another in its place. */
+function applyRewrite({ args }: Directive, route: ImportedRoute, location: string): boolean {
+  const [pattern = '', replacement = '', flag] = args
+  const base = location.replace(/\/+$/, '')
+  const [, put] = /^((?:\/[\w-]+)*)\/?\$1$/.exec(replacement) ?? []
+  const isOfPrefix = ['/(.*)', '(.*)', '/?(.*)', '(/.*)'].some((rest) =>
+    [`^${base}${rest}`, `^${base}${rest}$`].includes(pattern),
+  )
+  if (base === '' || flag !== 'break' || put === undefined || !isOfPrefix) return false
+  route.prefix = put === '' ? 'strip' : put
+  return true
 }
 
 function setUpstreamTls(route: ImportedRoute, { imported }: Site, settings: Record<string, unknown>): void {
