@@ -46,7 +46,7 @@ const signs = { added: ['green', '+'], removed: ['red', '-'], changed: ['yellow'
 
 function differences({ differences }: Plan, style: Style): string[] {
   if (differences.length === 0) return ['nothing']
-  return differences.flatMap(({ of, kind, details }) => {
+  return alike(differences).flatMap(({ of, kind, details }) => {
     const [hue, sign] = signs[kind]
     return [
       style(hue, `${sign} ${of}${kind === 'removed' ? ' is removed' : ''}`),
@@ -55,7 +55,31 @@ function differences({ differences }: Plan, style: Style): string[] {
   })
 }
 
+/** What changes alike is told once: an anchor, or a hand that went through the file, changes many routes. */
+function alike(differences: readonly Difference[]): Difference[] {
+  const groups = new Map<string, Difference[]>()
+  for (const difference of differences) {
+    const { of, kind, details } = difference
+    const key = kind === 'changed' ? `${of.split(' ')[0]}\n${details.join('\n')}` : `${kind} ${of}`
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, [difference])
+    else group.push(difference)
+  }
+  return [...groups.values()].flatMap((group) => {
+    const [first, ...others] = group
+    if (first === undefined || others.length === 0) return group
+    const [noun = '', ...name] = first.of.split(' ')
+    const names = [name.join(' '), ...others.map(({ of }) => of.slice(noun.length + 1))]
+    return [{ ...first, of: `${group.length} ${noun}s: ${names.join(', ')}` }]
+  })
+}
+
 function tunnels({ endedTunnels }: Plan): string[] {
+  if (
+    endedTunnels.length > 1 &&
+    endedTunnels.every(({ open, only }) => open === undefined && only === undefined)
+  )
+    return [`those of ${endedTunnels.map(({ route }) => route).join(', ')} (nobody runs here to count them)`]
   return endedTunnels.map(({ route, only, open }) => {
     const which = only === undefined ? '' : `, such as those on ${only}`
     if (open === undefined)
@@ -69,7 +93,13 @@ function requests(
   style: Style,
 ): string[] {
   const number = (value: number): string => value.toLocaleString('en')
-  if (requests === 0) return ['', 'There are no requests in the access log to try it on.']
+  if (requests === 0 && unread > 0)
+    return [
+      '',
+      `None of the ${number(unread)} lines of the access log is an exchange in JSON, so that it could be tried on none: \`accessLog.format\` has to be json.`,
+    ]
+  if (requests === 0)
+    return ['', 'There are no requests in the access log to try it on; --log names another one.']
   const changed = changes.reduce((sum, { count }) => sum + count, 0)
   const from = since === undefined ? '' : ` since ${minute(since)}`
   const lines = [

@@ -61,6 +61,11 @@ export function applyRule(route: ImportedRoute, entry: Entry, { imported, own }:
         route.policies.methods = args
       else close('who may use other methods is not read')
       return
+    case 'include':
+    case 'includeoptional':
+      if (!/(options-ssl-apache|ssl-params[\w.-]*)\.conf$/.test(args[0] ?? ''))
+        close('what it names is not read')
+      return
     case 'limit':
     case 'if':
     case 'elseif':

@@ -12,7 +12,7 @@ export interface Host {
   readonly place: (path: string, line: number) => ImportedRoute
   readonly add: (path: string, line: number) => ImportedRoute
   /** Folders that are served, and at which path. */
-  readonly folders: readonly { readonly path: string; readonly root: string }[]
+  readonly folders: readonly { readonly path: string; readonly root: string; readonly line: number }[]
   /** Targets of `<Proxy balancer://…>`, by the address. */
   readonly balancers: ReadonlyMap<string, readonly string[]>
 }
@@ -97,6 +97,7 @@ function guardFiles(section: Entry, host: Host): void {
 /** A program whose interpreter stays behind would be shown instead of run. */
 export function keepPrograms(entry: Entry, host: Host): void {
   for (const route of host.routes.filter(isFile)) closeRoute(route)
+  if (host.imported.leftOut.some(({ line }) => line === entry.line)) return
   leaveOut(
     host,
     entry,

@@ -74,3 +74,16 @@ test('what an earlier ProxyPass takes is not asked for any more', () => {
   assert.deepEqual(routes.map(({ path }) => path).sort(), ['/', '/api'])
   assert.equal(leftOut[0]?.line, 4)
 })
+
+/** Fault: a folder of an alias was opened that Apache had never served, and one that it served was closed. */
+test('an alias counts where nothing is passed on, or where that is said', () => {
+  const alias =
+    'Alias /static /srv/static\n<Location /server-status>\nSetHandler server-status\nRequire local\n</Location>'
+  const filesOf = (rules: string) =>
+    passed(rules).routes.flatMap(({ path, files, policies }) => (files ? [[path, files, policies.deny]] : []))
+  assert.deepEqual(filesOf(alias), [])
+  assert.deepEqual(filesOf(`ProxyPass /static !\n${alias}`), [['/static', '/srv/static', undefined]])
+  assert.deepEqual(filesOf(`ProxyPass /static/public !\n${alias}`), [
+    ['/static/public', '/srv/static/public', undefined],
+  ])
+})

@@ -83,9 +83,13 @@ function readVirtualHost({ args, block, line }: Entry, isDefault: boolean, impor
     routes.push(route)
     return route
   }
-  const root = valueIn(/^DocumentRoot$/i)
-  const folders = find(/^Alias$/i).map(({ args: [path = '/', folder = ''] }) => ({ path, root: folder }))
-  if (root !== undefined) folders.push({ path: '/', root })
+  const folders = find(/^Alias$/i).map(({ args: [path = '/', root = ''], line: at }) => ({
+    path: path.replace(/(.)\/+$/, '$1'),
+    root,
+    line: at,
+  }))
+  const top = find(/^DocumentRoot$/i).at(-1)
+  if (top?.args[0] !== undefined) folders.push({ path: '/', root: top.args[0], line: top.line })
   const balancers = new Map(
     find(/^Proxy$/i).flatMap(({ args: [address = ''], block: inner }) => {
       const members = inner
@@ -95,13 +99,7 @@ function readVirtualHost({ args, block, line }: Entry, isDefault: boolean, impor
     }),
   )
   const host: Host = { imported, routes, place, add, folders, balancers }
-  readPasses(find(/^ProxyPass$/i), root, host)
-  for (const { path, root: folder } of folders)
-    if (!routes.some((route) => route.path === path))
-      add(
-        path,
-        find(/^(Alias|DocumentRoot)$/i).find((entry) => entry.args.includes(folder))?.line ?? line,
-      ).files = folder
+  readPasses(find(/^ProxyPass$/i), host)
   const passed = readPassed(block, host)
   readSections(block, host)
   readRewrites(block, passed, host)
@@ -133,8 +131,8 @@ function openListener(address: string, isTls: boolean, imported: Imported): stri
 }
 
 /** The first that fits counts: what is taken by one before cannot be asked for any more. */
-function readPasses(passes: readonly Entry[], root: string | undefined, host: Host): void {
-  const { routes, place, add } = host
+function readPasses(passes: readonly Entry[], host: Host): void {
+  const { routes, place, add, folders } = host
   const kept: Entry[] = []
   for (const [index, pass] of passes.entries()) {
     const [path = '/', target = '', ...options] = pass.args
@@ -146,13 +144,21 @@ function readPasses(passes: readonly Entry[], root: string | undefined, host: Ho
     else if (target === '!') kept.push(pass)
     else proxyTo(add(path, pass.line), target, options, host)
   }
-  for (const {
-    args: [path = '/'],
-    line,
-  } of kept) {
-    const below = root === undefined ? undefined : `${root.replace(/\/+$/, '')}${path.replace(/\/+$/, '')}`
-    if (below !== undefined) add(path, line).files = below
-    else closePath(routes, place(path, line))
+  // Files at a path count where nothing is passed on, or where that is said.
+  const isPassed = (path: string): boolean =>
+    routes.some((route) => route.to !== undefined && isWithin(path, route.path))
+  const isKept = (path: string): boolean =>
+    kept.some(({ args }) => isWithin(path, place(args[0] ?? '/', 0).path))
+  for (const { path, root, line } of folders.filter((each) => !isPassed(each.path) || isKept(each.path)))
+    if (!routes.some((route) => route.path === path)) add(path, line).files = root
+  for (const pass of kept) {
+    const at = place(pass.args[0] ?? '/', pass.line)
+    const folder = folders.find(({ path }) => isWithin(at.path, path))
+    if (routes.some(({ path }) => path === at.path)) continue
+    if (folder === undefined) closePath(routes, at)
+    else
+      add(at.path, pass.line).files =
+        `${folder.root.replace(/\/+$/, '')}${at.path.slice(folder.path === '/' ? 0 : folder.path.length)}`
   }
 }
 
@@ -171,7 +177,10 @@ function readScripts(block: readonly Entry[], host: Host): void {
   }
   const runs = all.find(
     ({ name, args }) =>
-      /^(SetHandler|AddHandler|Action|php_\w+|WSGIScriptAlias|PassengerEnabled)$/i.test(name) ||
+      (/^(SetHandler|AddHandler|Action|php_\w+|WSGIScriptAlias|PassengerEnabled)$/i.test(name) &&
+        !/^(server-status|server-info|balancer-manager|default-handler|none|type-map)$/i.test(
+          args[0] ?? '',
+        )) ||
       (/^DirectoryIndex$/i.test(name) && args.some((word) => /\.(php|cgi|pl)$/.test(word))),
   )
   if (runs !== undefined) return keepPrograms(runs, host)

@@ -57,7 +57,11 @@ export function openSite(
   let isSecure = false
   for (const address of addresses) {
     const [, scheme, host = '', port, path = ''] =
-      /^(?:(https?):\/\/)?([^:/]*)(?::(\d+))?(\/.*)?$/.exec(address) ?? []
+      /^(?:(https?):\/\/)?((?:\$\{[^}]*\}|[^:/])*)(?::(\d+))?(\/.*)?$/.exec(address) ?? []
+    if (host === '' && port === undefined && scheme === undefined) {
+      leaveOut(imported, { words: [address], line: site.line }, 'it is neither a host nor a port')
+      continue
+    }
     if (path !== '' && path !== '/') {
       leaveOut(
         imported,

@@ -1,10 +1,11 @@
 import { addHeaders, askForPasswords, editRequest, leaveOut, proxyTarget } from './caddyfile-directives.ts'
 import { withEnvironment, withSnippets } from './caddyfile-expand.ts'
 import { type Matcher, matcherIn, matcherOf, narrow, without } from './caddyfile-matchers.ts'
+import { addRoutes, noteCase, noteDeeper, type Place, pathOf } from './caddyfile-routes.ts'
 import { askForCertificates, type Global, openSite, readGlobal } from './caddyfile-site.ts'
 import { type CaddyLine, parseCaddyfile } from './caddyfile-syntax.ts'
 import { closedUntilDecided, closePath, closeRoute } from './guards.ts'
-import { emptyImport, type Imported, type ImportedRoute, inOrder } from './imported.ts'
+import { emptyImport, type Imported, inOrder } from './imported.ts'
 
 /**
  * Reads a Caddyfile: sites with `reverse_proxy`, `file_server`, `redir`, `handle`, `header`, `encode`, `basicauth`,
@@ -30,27 +31,6 @@ export function importCaddyfile(text: string): Imported {
 }
 
 // --- internal ---
-
-interface Place {
-  readonly imported: Imported
-  readonly hosts: readonly string[]
-  readonly listeners: readonly string[]
-  readonly matchers: ReadonlyMap<string, Matcher>
-  /** Of the same site. */
-  readonly routes: ImportedRoute[]
-  /** Paths that are to be closed when all routes are there. */
-  readonly closed: Pick<ImportedRoute, 'path' | 'exact' | 'line'>[]
-  /** Closes all of the site: somebody is kept out of it in a way that cannot be said. */
-  readonly close: () => void
-  /** What `handle_path` takes off. */
-  readonly prefix?: 'strip'
-  readonly path?: string
-  readonly methods?: readonly string[]
-  readonly inherited: Readonly<Record<string, unknown>>
-  /** What is taken for files, from the block around, and whether its index stands for what is none. */
-  readonly root?: string
-  readonly isSpa?: boolean
-}
 
 function readSite(site: CaddyLine, imported: Imported, global: Global): void {
   const block = site.block ?? []
@@ -198,11 +178,6 @@ function refusePaths(line: CaddyLine, matcher: Matcher, { path, closed, imported
     )
 }
 
-function pathOf(written: string): Pick<ImportedRoute, 'path' | 'exact'> {
-  const path = written.replace(/\*$/, '').replace(/(.)\/+$/, '$1') || '/'
-  return { path, exact: !written.endsWith('*') && written !== '/' }
-}
-
 const known =
   /^(@.*|encode|header|request_header|basicauth|basic_auth|request_body|root|handle|handle_path|handle_errors|route|reverse_proxy|file_server|redir|rewrite|uri|try_files|php_fastcgi|templates|log|log_skip|skip_log|log_name|log_append|tls|bind|push|tracing|metrics|vars|map|method|fs|copy_response.*|intercept|acme_server|respond)$/
 
@@ -281,43 +256,4 @@ const leftOut: Readonly<Record<string, string>> = {
   uri: 'a prefix is kept, stripped or replaced (`forward.prefix`); anything else is the service’s own',
   php_fastcgi:
     'files beside programs stay closed: without their interpreter, programs would be shown to everybody',
-}
-
-function addRoutes(
-  found: Matcher,
-  line: CaddyLine,
-  place: Place,
-  finish: (route: ImportedRoute) => void,
-): void {
-  for (const written of found.paths ?? [undefined]) {
-    const policies = narrow(place.inherited, found)
-    const route: ImportedRoute = {
-      name: '',
-      line: line.line,
-      hosts: place.hosts,
-      ...pathOf(written ?? place.path ?? '/*'),
-      methods: found.methods ?? place.methods,
-      listeners: place.listeners,
-      policies: { ...policies },
-      prefix: place.prefix,
-    }
-    finish(route)
-    if (route.path !== '/' && ['allow', 'deny', 'basicAuth'].some((name) => name in policies))
-      noteCase(place.imported, line, written ?? place.path ?? '/')
-    place.routes.push(route)
-  }
-}
-
-/** What guards a path in Caddy guards it in capitals, too, and what begins like it. */
-function noteCase(imported: Imported, line: CaddyLine, path: string): void {
-  const names = /[^/]\*$/.test(path) ? ', and what else begins with it,' : ''
-  const why = `case counts here: in other letters than ${path.replace(/\*$/, '')} this path${names} has the rules of the path around it`
-  if (!imported.leftOut.some((other) => other.why === why)) leaveOut(imported, line, why)
-}
-
-function noteDeeper(imported: Imported, line: CaddyLine, path: string): void {
-  const why =
-    'a prefix is its own path, too, here: /api/* is /api/ and below in Caddy, and /api goes elsewhere'
-  if (!imported.leftOut.some((other) => other.why === why))
-    imported.leftOut.push({ line: line.line, text: path, why })
 }

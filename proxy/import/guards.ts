@@ -28,6 +28,8 @@ export function closePath(
     .sort((a, b) => b.path.length - a.path.length)[0]
   if (around === undefined) return false
   const closed: ImportedRoute = { ...around, ...routeBelow(around, place.path), ...place, name: '' }
+  // Nothing is served, so that nothing has to be there.
+  closed.files = around.files
   closeRoute(closed)
   routes.push(closed)
   return true

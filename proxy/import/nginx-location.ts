@@ -1,6 +1,7 @@
 import { applyAccess, closedUntilDecided, closePath, closeRoute, isClosed } from './guards.ts'
 import type { Imported, ImportedRoute } from './imported.ts'
-import { applyRule, isGuard, whyLeftOut } from './nginx-rules.ts'
+import { isGuard } from './nginx-guards.ts'
+import { applyRule, whyLeftOut } from './nginx-rules.ts'
 import type { Door } from './nginx-server.ts'
 import { ageOf, leaveOut, type Site } from './nginx-site.ts'
 import type { Directive } from './nginx-syntax.ts'

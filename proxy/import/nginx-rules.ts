@@ -1,5 +1,6 @@
 import { closedUntilDecided, closeRoute } from './guards.ts'
 import { type ImportedRoute, removeField, setField } from './imported.ts'
+import { isGuard } from './nginx-guards.ts'
 import { ageOf, destinationOf, leaveOut, type Site } from './nginx-site.ts'
 import type { Directive } from './nginx-syntax.ts'
 
@@ -8,6 +9,7 @@ import type { Directive } from './nginx-syntax.ts'
  * its last slash decides what becomes of the prefix.
  */
 export function applyRule(rule: Directive, route: ImportedRoute, site: Site, location: string): boolean {
+  if (rule.name === 'rewrite') return applyRewrite(rule, route, location)
   const apply = rules[rule.name]
   if (apply === undefined) return isOurs(rule)
   apply(rule, route, { site, location })
@@ -19,17 +21,6 @@ export function whyLeftOut(rule: Directive): string {
   if (rule.name === 'include' && isGuard(rule)) return `${whys.include}: ${closedUntilDecided}`
   if (isGuard(rule)) return `what may guard has no counterpart here: ${closedUntilDecided}`
   return whys[rule.name] ?? 'has no counterpart here'
-}
-
-/**
- * Whether a directive may keep somebody out: every one may that is not known to do something else. What is left out of
- * these closes its route.
- */
-export function isGuard({ name, args, block = [] }: Directive): boolean {
-  if (name === 'if') return !isHarmlessIf(args, block)
-  if (name === 'include') return !harmlessFiles.test(args[0] ?? '')
-  if (/^(proxy_pass|return|try_files)$/.test(name)) return false
-  return guards.test(name) || !harmless.test(name)
 }
 
 /** Whether this proxy does by itself what the directive asks for, or another part of the import reads it. */
@@ -55,24 +46,6 @@ const setByUs =
 
 /** What these say is done here, or about others than who may come. */
 const ownFiles = /(mime\.types|(fastcgi|uwsgi|scgi)_params|fastcgi\.conf|options-ssl-nginx\.conf)$/
-const harmlessFiles =
-  /((modules|sites)-enabled\/\*.*|ssl[\w.-]*\.conf|self-signed\.conf|snakeoil\.conf|fastcgi-php\.conf|proxy_params|proxy\.conf|letsencrypt\.conf|websocket[\w.-]*\.conf|gzip[\w.-]*\.conf)$/
-
-const guards = /^(ssl_(crl|ocsp)|proxy_pass_request_headers|limit_req_status_on|secure_link.*)$/
-const harmless =
-  /^((proxy|fastcgi|uwsgi|scgi|grpc)_.*|gzip.*|brotli.*|zstd.*|ssl_.*|client_(header|body)_.*|large_client_header_buffers|send_timeout|send_lowat|keepalive.*|lingering.*|reset_timedout_connection|log_.*|access_log|error_log|error_page|recursive_error_pages|index|expires|etag|if_modified_since|max_ranges|add_header|add_trailer|more_(set|clear)_headers|sub_filter.*|charset.*|source_charset|override_charset|types.*|default_type|server_.*|absolute_redirect|port_in_redirect|resolver.*|open_file_cache.*|aio.*|directio.*|sendfile.*|tcp_.*|postpone_output|output_buffers|read_ahead|merge_slashes|underscores_in_headers|ignore_invalid_headers|http2.*|http3.*|quic.*|listen|location|set|rewrite|rewrite_log|break|uninitialized_variable_warn|map|mirror.*|chunked_transfer_encoding|connection_pool_size|request_pool_size|subrequest_output_buffer_size|disable_symlinks|limit_rate.*|limit_conn.*|limit_req.*|satisfy|root|alias|autoindex.*|stub_status|empty_gif|msie_.*|set_real_ip_from|real_ip_.*|opentracing.*|otel_.*|pagespeed.*|image_filter.*|userid.*|health_check.*|passenger_.*|vhost_.*)$/
-
-/** The scheme, a file that is there, a preflight: conditions that let nobody in who was kept out without them. */
-function isHarmlessIf(args: readonly string[], block: readonly Directive[]): boolean {
-  const [subject = ''] = args
-  if (/^\(!?-[fde]$/.test(subject))
-    return block.every(({ name }) => /^(rewrite|break|set|try_files)$/.test(name))
-  const answers = block.every(
-    ({ name, args: [status = ''] }) => name === 'add_header' || (name === 'return' && /^2/.test(status)),
-  )
-  return /^\(\$request_method$/.test(subject) && answers
-}
-
 const whys: Readonly<Record<string, string>> = {
   include: 'what it names is not read; `nginx -T` prints all in one, and that can be imported',
   limit_conn: 'connections are bounded for all clients alike here (`limits.connectionsPerAddress`)',
@@ -127,6 +100,7 @@ const byItself = new Set([
   'proxy_ssl_server_name',
   'log_not_found',
   'set_real_ip_from',
+  'limit_req_status',
   'real_ip_header',
   'real_ip_recursive',
   'ssl_verify_client',
@@ -311,9 +285,27 @@ const rules: Readonly<Record<string, (rule: Directive, route: ImportedRoute, con
     delete route.files
     delete route.to
   },
+  // An answer of nginx's own.
+  stub_status(_, route) {
+    delete route.files
+    delete route.to
+  },
   access_log({ args }, route) {
     if (args[0] !== undefined) route.accessLog = args[0] !== 'off' && args[0]
   },
+}
+
+/** `location /api/ { rewrite ^/api/(.*)$ /$1 break; … }` takes a prefix off, or puts another in its place. */
+function applyRewrite({ args }: Directive, route: ImportedRoute, location: string): boolean {
+  const [pattern = '', replacement = '', flag] = args
+  const base = location.replace(/\/+$/, '')
+  const [, put] = /^((?:\/[\w-]+)*)\/?\$1$/.exec(replacement) ?? []
+  const isOfPrefix = ['/(.*)', '(.*)', '/?(.*)', '(/.*)'].some((rest) =>
+    [`^${base}${rest}`, `^${base}${rest}$`].includes(pattern),
+  )
+  if (base === '' || flag !== 'break' || put === undefined || !isOfPrefix) return false
+  route.prefix = put === '' ? 'strip' : put
+  return true
 }
 
 function setUpstreamTls(route: ImportedRoute, { imported }: Site, settings: Record<string, unknown>): void {

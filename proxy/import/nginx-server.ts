@@ -131,9 +131,12 @@ export function leadsToHttps({ name, args, block = [] }: Directive, hosts: reado
       block.length === 1 &&
       block.some((rule) => leadsToHttps(rule, hosts))
     )
+  // As it was written before there was `return`.
+  const isRewrite = name === 'rewrite' && /^\^(\/?\(\.\*\)\$?)?$/.test(args[0] ?? '')
+  const target = isRewrite && /^(permanent|redirect)$/.test(args[2] ?? '') ? args[1] : args.at(-1)
   const [, host = ''] =
-    /^https:\/\/([^/]+?)(?:\$request_uri|\$uri\$is_args\$args)$/.exec(args.at(-1) ?? '') ?? []
-  if (name !== 'return' || host === '') return false
+    /^https:\/\/([^/]+?)(?:\$request_uri\??|\$uri\$is_args\$args|\/?\$1)$/.exec(target ?? '') ?? []
+  if ((name !== 'return' && !isRewrite) || host === '') return false
   if (/^\$(host|server_name|http_host)$/.test(host)) return true
   return hosts.length > 0 && hosts.every((other) => other === host)
 }

@@ -199,3 +199,37 @@ test('what http says counts for its servers, and a preflight or a look for a fil
   )
   assert.deepEqual(policies, { allow: ['10.0.0.0/8'], maxBody: '1MB' })
 })
+
+test('whatever is sent to TLS by the own name is a redirect of the listener', () => {
+  for (const rule of [
+    'return 301 https://$host$request_uri;',
+    'return 301 https://a.test$request_uri;',
+    'rewrite ^ https://$server_name$request_uri? permanent;',
+    'rewrite ^(.*)$ https://$host$1 permanent;',
+    'if ($scheme = http) { return 301 https://$host$request_uri; }',
+  ])
+    assert.equal(
+      importNginx(`server { listen 80; server_name a.test; ${rule} }`).listeners.get('http')?.redirect,
+      'https',
+      rule,
+    )
+  const other = importNginx('server { listen 80; return 301 https://b.test$request_uri; }')
+  assert.equal(other.listeners.get('http')?.redirect, undefined)
+})
+
+test('a rewrite that takes the prefix off does so here, and one that leads all elsewhere leaves nothing open', () => {
+  const [, api] = importNginx(
+    'server { server_name a.test; location / { proxy_pass http://10.0.0.9; } location /api/ { rewrite ^/api/(.*)$ /$1 break; proxy_pass http://10.0.0.9; } }',
+  ).routes
+  assert.equal(api?.prefix, 'strip')
+  for (const rule of [
+    'rewrite ^ /login last;',
+    'if ($request_method = POST) { return 204; }',
+    'if ($request_method !~ OPTIONS) { return 204; }',
+  ]) {
+    const [[, policies] = []] = rulesOf(
+      `server { server_name a.test; location / { ${rule} proxy_pass http://10.0.0.9; } }`,
+    )
+    assert.deepEqual((policies as { deny?: unknown }).deny, ['0.0.0.0/0', '::/0'], rule)
+  }
+})

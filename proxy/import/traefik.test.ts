@@ -197,11 +197,13 @@ test('what a guarded router kept to itself is of nobody else when it is left out
   })
   assert.deepEqual(pattern.routes[0]?.policies.deny, closed)
   const internal = imported({
+    // It is Traefik's own, and no other by that name.
+    service: {},
     routers: {
       d: {
         rule: 'Host(`a.test`) && PathPrefix(`/dashboard`)',
         entryPoints: ['websecure'],
-        service: 'api@internal',
+        service: 's@internal',
       },
     },
   })

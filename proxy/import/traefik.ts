@@ -1,4 +1,4 @@
-import { closedUntilDecided, closePath, closeRoute, isClosed, isWithin } from './guards.ts'
+import { closedUntilDecided, closeRoute, isWithin } from './guards.ts'
 import {
   addUpstream,
   emptyImport,
@@ -9,6 +9,7 @@ import {
   nameFrom,
 } from './imported.ts'
 import { applyMiddleware, isGuard } from './traefik-middlewares.ts'
+import { closeWhatIsLost, type Precedence } from './traefik-precedence.ts'
 import { readRule } from './traefik-rule.ts'
 import { type Block, block, type LineOf, listOf, readTraefik } from './traefik-syntax.ts'
 import { applyTlsOptions, readCertificates } from './traefik-tls.ts'
@@ -45,8 +46,7 @@ export function importTraefik(text: string): Imported {
 
 // --- internal ---
 
-interface Known {
-  readonly imported: Imported
+interface Known extends Precedence {
   readonly services: ReadonlyMap<string, string>
   /** Services as they are written, by their names. */
   readonly written: Block
@@ -55,12 +55,6 @@ interface Known {
   readonly lineOf: LineOf
   /** Services that are sent their own name. */
   readonly hostless: ReadonlySet<string>
-  /** Paths of routers that lead nowhere here: others would serve them. */
-  readonly closed: Pick<ImportedRoute, 'hosts' | 'listeners' | 'path' | 'exact' | 'line'>[]
-  /** Rules of routers that guard and cannot be read. */
-  readonly odd: { readonly rule: string; readonly line: number }[]
-  /** What Traefik goes by where several routers fit: the length of a rule, unless it is said. */
-  readonly priorities: Map<ImportedRoute, number>
 }
 
 function readService(
@@ -121,7 +115,8 @@ function readRouter(name: string, router: Block, known: Known): void {
   const tls = isTls || entryPoints.some((point) => /secure|https/.test(point))
   const listener = listenerOf(imported, tls ? 443 : 80, tls)
   if (/"certresolver"/i.test(JSON.stringify(router.tls ?? ''))) imported.automatic ??= 'you@example.com'
-  const serviceName = String(router.service ?? ownServiceOf(router, known)).replace(/@.*$/, '')
+  // Traefik's own, `api@internal`, is none of the file, whatever one there is called.
+  const serviceName = String(router.service ?? ownServiceOf(router, known)).replace(/@(?!internal$).*$/, '')
   const policies: Record<string, unknown> = {}
   const route: Omit<ImportedRoute, 'hosts' | 'path' | 'exact'> = {
     name: nameFrom(name),
@@ -246,41 +241,4 @@ function applyMiddlewares(
     })
   }
   return effects
-}
-
-/** What a router kept from others must not be theirs now that it is left out, or comes after them. */
-function closeWhatIsLost({ imported, closed, odd, priorities }: Known): void {
-  const { routes } = imported
-  for (const { rule } of odd) {
-    const hosts = [...rule.matchAll(/\bHost\(([^)]*)\)/g)].flatMap(([, list = '']) =>
-      [...list.matchAll(/[`"']([^`"']+)[`"']/g)].map(([, host = '']) => host),
-    )
-    for (const route of routes)
-      if (hosts.length === 0 || route.hosts.length === 0 || route.hosts.some((host) => hosts.includes(host)))
-        closeRoute(route)
-  }
-  for (const place of closed) closePath(routes, place)
-  for (const [inner, own] of priorities)
-    for (const [outer, others] of priorities) {
-      const takesFirst = others > own && inner !== outer && isGuardedBeyond(outer, inner)
-      if (!takesFirst || !isWithin(inner.path, outer.path) || isClosed(inner)) continue
-      if (
-        inner.hosts.length > 0 &&
-        outer.hosts.length > 0 &&
-        !inner.hosts.some((host) => outer.hosts.includes(host))
-      )
-        continue
-      closeRoute(inner)
-      imported.leftOut.push({
-        line: inner.line,
-        text: `routers.${inner.name}`,
-        why: `${outer.name} goes before it in Traefik, by its longer rule or its priority, and guards: ${closedUntilDecided}`,
-      })
-    }
-}
-
-function isGuardedBeyond(outer: ImportedRoute, inner: ImportedRoute): boolean {
-  return ['allow', 'deny', 'basicAuth', 'forwardAuth'].some(
-    (policy) => policy in outer.policies && !(policy in inner.policies),
-  )
 }

@@ -17,6 +17,8 @@ export interface Judgement {
   /** Of a refusal, a redirect or an answer of ours; undefined where it passes to an upstream or a file. */
   readonly status: number | undefined
   readonly route: string | undefined
+  /** Where one that passes goes: an upstream, a folder, an address. */
+  readonly to?: string
   /** What refuses: a policy, or a code of the catalogue. */
   readonly by: string | undefined
   readonly reason: string | undefined
@@ -109,7 +111,7 @@ export function createJudge({ state, config }: Gatehouse, clock: LogClock): Judg
       return { status: decision.status, route: route.name, by: decision.policy, reason: decision.reason }
     if (route.destination.kind === 'closed') return { ...refusal('extension_broken'), route: route.name }
     const status = route.destination.kind === 'redirect' ? route.destination.status : undefined
-    return { status, route: route.name, by: undefined, reason: undefined }
+    return { status, route: route.name, to: wayOf(route, facts), by: undefined, reason: undefined }
   }
 
   return {
@@ -152,6 +154,20 @@ function isHiddenFrom(by: string, { headers, claims }: Facts, { shortened }: Log
   if (by.startsWith('claim:')) return claims?.[by.slice('claim:'.length)] === undefined
   if (!by.startsWith('header:')) return false
   return shortened === true || headers.get(by.slice('header:'.length).toLowerCase()) === hidden
+}
+
+/** In words that differ where a request would come somewhere else. */
+function wayOf({ destination, config }: Route, facts: Facts): string | undefined {
+  switch (destination.kind) {
+    case 'upstream':
+      return config.to
+    case 'files':
+      return destination.root
+    case 'redirect':
+      return destination.locate(facts)
+    case 'closed':
+      return undefined
+  }
 }
 
 function refusal(code: keyof typeof errors, reason?: string): Judgement {

@@ -28,7 +28,7 @@ export async function* lastExchanges(
 ): AsyncGenerator<BegunExchange> {
   const handles = await Promise.all(files.map((file) => open(file, 'r')))
   try {
-    const parts = await findParts(handles, last, runUp)
+    const parts = await findParts(handles, { last, runUp, onUnread })
     yield* sorted(merged(parts.map((part) => exchangesOf(part, onUnread))))
   } finally {
     await Promise.all(handles.map((handle) => handle.close()))
@@ -48,14 +48,17 @@ interface Part {
 }
 
 /** Where the last exchanges of all files begin in each of them. Files that have none are left out. */
-async function findParts(handles: readonly FileHandle[], last: number, runUp: number): Promise<Part[]> {
+async function findParts(
+  handles: readonly FileHandle[],
+  { last, runUp, onUnread }: LastExchangesSettings,
+): Promise<Part[]> {
   const readers = await Promise.all(
     handles.map(async (handle) => {
       const end = (await handle.stat()).size
-      return { part: { handle, start: end, asked: end, end }, places: placesFromEnd(handle, end) }
+      return { part: { handle, start: end, asked: end, end }, places: placesFromEnd(handle, end), skipped: 0 }
     }),
   )
-  const heads = await Promise.all(readers.map(({ places }) => timed(places)))
+  const heads = await Promise.all(readers.map(timed))
   let earliest = Number.NEGATIVE_INFINITY
   for (let found = 0; found < last + mostRunUp; found++) {
     const newest = heads.reduce((best, head, at) => (isNewer(head, heads[best]) ? at : best), 0)
@@ -65,9 +68,12 @@ async function findParts(handles: readonly FileHandle[], last: number, runUp: nu
     reader.part.start = head.offset
     if (found < last) reader.part.asked = head.offset
     if (found === last - 1) earliest = runUp === 0 ? Number.POSITIVE_INFINITY : head.time - runUp / 1000
-    heads[newest] = await timed(reader.places)
+    heads[newest] = await timed(reader)
   }
   await Promise.all(readers.map(({ places }) => places.return(undefined)))
+  // Of a file that has none, no line is read again.
+  for (const { part, skipped } of readers)
+    if (part.start === part.end) for (let line = 0; line < skipped; line++) onUnread()
   return readers.map(({ part }) => part).filter(({ start, end }) => start < end)
 }
 
@@ -80,14 +86,21 @@ function isNewer(one: TimedPlace | undefined, other: TimedPlace | undefined): bo
   return one !== undefined && (other === undefined || one.time > other.time)
 }
 
+interface Reader {
+  readonly places: ReturnType<typeof placesFromEnd>
+  /** Lines that are none of ours, so far. */
+  skipped: number
+}
+
 /** The next line that looks like one of ours. */
-async function timed(places: ReturnType<typeof placesFromEnd>): Promise<TimedPlace | undefined> {
+async function timed(reader: Reader): Promise<TimedPlace | undefined> {
   for (;;) {
-    const { value, done } = await places.next()
+    const { value, done } = await reader.places.next()
     if (done === true) return undefined
     // It stands near the beginning of a line.
-    const time = /"ts":(\d+(?:\.\d+)?)/.exec(value.line.toString('latin1', 0, 100))?.[1]
+    const time = /"ts": ?(\d+(?:\.\d+)?)/.exec(value.line.toString('latin1', 0, 100))?.[1]
     if (time !== undefined) return { offset: value.offset, time: Number(time) }
+    reader.skipped++
   }
 }
 

@@ -119,7 +119,9 @@ function windowsOf({ config }: Gatehouse): number[] {
 }
 
 function isOther(was: Judgement, willBe: Judgement): boolean {
-  return was.status !== willBe.status || was.route !== willBe.route || was.by !== willBe.by
+  return (
+    was.status !== willBe.status || was.route !== willBe.route || was.by !== willBe.by || was.to !== willBe.to
+  )
 }
 
 interface Changed {
@@ -139,8 +141,8 @@ interface Group {
 }
 
 function gather(groups: Map<string, Group>, changed: Changed): void {
-  const { logged, was, willBe } = changed
-  const [before, after] = [word(was, logged), word(willBe, logged)]
+  const { logged } = changed
+  const [before, after] = words(changed)
   const segments = segmentsOf(logged.request.uri)
   const key = `${before} → ${after} ${segments[0] ?? ''}`
   const group = groups.get(key)
@@ -173,6 +175,13 @@ function note(group: Group, { request }: LoggedExchange): void {
   if (group.clients.size >= mostClients || group.clients.has(request.client_ip)) return
   const address = parseAddress(request.client_ip)
   if (address !== undefined) group.clients.set(request.client_ip, address)
+}
+
+function words({ was, willBe, logged }: Changed): [before: string, after: string] {
+  const [before, after] = [word(was, logged), word(willBe, logged)]
+  if (before !== after) return [before, after]
+  // The same, from elsewhere: what that will answer nobody knows.
+  return [`${before} (${was.to})`, `passes by ${willBe.route} (${willBe.to})`]
 }
 
 /** What a client gets, by whom: of a request that passes, what it got. */

@@ -120,6 +120,14 @@ describe('rate limits are replayed', () => {
     const plan = await planOf(t, { limit: '{ limit: 10, per: 1m }', logs: [asked] })
     assert.deepEqual(plan.limits, { since: beginning * 1000, undercounted: 6 })
     assert.equal((await planOf(t, { policies: '', logs: [asked] })).limits, undefined)
+    const folder = await layLogs(t, [asked])
+    await writeFile(join(folder, 'routes.yaml'), table(''))
+    await writeFile(join(folder, 'new.yaml'), table('rateLimit: { limit: 10, per: 1m }'))
+    const { stdout } = await runCli(['plan', 'new.yaml', '--log', '0.log'], { cwd: folder })
+    assert.match(
+      stdout,
+      /^6 requests came to a rate limit before its first window was over\. Limits count from 2026-/m,
+    )
   })
 
   test('of a longer log the last requests are taken, over all files', async (t) => {

@@ -96,6 +96,29 @@ describe('gatehouse plan', () => {
     assert.deepEqual(statuses, [200, 429, 429])
   })
 
+  // Fault: a route that led to another service by the same name changed nothing, it said.
+  test('requests that another service would answer are told, and a log that cannot be read as well', async (t) => {
+    const scene = await startScene(t)
+    await request(`${scene.plain}/inside`)
+    await request(`${scene.plain}/elsewhere`)
+    await scene.logged(2)
+    const elsewhere = scene
+      .withPolicies('{}')
+      .replace(/(name: inside.*to: )"[^"]*"/, '$1"http://127.0.0.1:9"')
+    await writeFile(join(scene.folder, 'new.yaml'), elsewhere)
+    const { stdout } = await runCli(['plan', 'new.yaml'], { cwd: scene.folder })
+    assert.match(
+      stdout,
+      /1 of the last 2 requests .* change:\n\s+1 {2}200 by inside \(http:\S+\) → passes by inside \(http:\/\/127\.0\.0\.1:9\)/,
+    )
+    await writeFile(
+      join(scene.folder, 'combined.log'),
+      '127.0.0.1 - - [x] "GET / HTTP/1.1" 200 5 "-" "-"\n'.repeat(3),
+    )
+    const combined = await runCli(['plan', 'new.yaml', '--log', 'combined.log'], { cwd: scene.folder })
+    assert.match(combined.stdout, /None of the 3 lines of the access log is an exchange in JSON/)
+  })
+
   test('whoever brought credentials is judged by them as before, whoever brought none is refused', async (t) => {
     const scene = await startScene(t)
     await request(`${scene.plain}/inside`, { headers: { authorization: 'Basic c2VjcmV0OnNlY3JldA==' } })
