@@ -127,7 +127,7 @@ async function settled(sampler: Sampler, before: Sample): Promise<Sample> {
     const { inFlight, sockets } = await sampler.take()
     return inFlight === 0 && sockets <= mostSocketsLeft(before)
   }
-  await eventually(isQuiet, { timeout: 20_000, every: 500 }).catch(() => {})
+  await eventually(isQuiet, { timeout: 60_000, every: 500 }).catch(() => {})
   // The lines of the last exchanges are on their way.
   await sleep(2000)
   return sampler.take()
