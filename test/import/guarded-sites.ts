@@ -237,6 +237,13 @@ const apache: GuardedSites = {
       rules: before('<LocationMatch "\\.(bak|sql)$">\nRequire all denied\n</LocationMatch>'),
     },
     {
+      host: 'reopened.test',
+      paths: ['/', '/x.bak'],
+      rules: before(
+        '<Location />\nRequire all granted\n</Location>\n<LocationMatch "\\.bak$">\nRequire all denied\n</LocationMatch>',
+      ),
+    },
+    {
       host: 'proxy.test',
       paths: ['/', '/x'],
       rules: before('<Proxy *>\nRequire ip 10.0.0.0/8\n</Proxy>'),
