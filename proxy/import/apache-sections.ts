@@ -31,8 +31,11 @@ export function readSections(sections: readonly Entry[], host: Host): void {
   ])
     guardFiles(section, host)
   for (const section of named(/^(Proxy|ProxyMatch)$/i)) guardProxied(section, host)
-  const locations = named(/^(Location|LocationMatch)$/i).flatMap((section) => prefixed(section, host))
-  for (const section of locations.sort(byDepth)) readLocation(section, host)
+  const locations = named(/^(Location|LocationMatch)$/i)
+  for (const section of locations.flatMap(prefixed).sort(byDepth)) readLocation(section, host)
+  // After whatever opens a path again.
+  for (const section of locations)
+    if (prefixed(section).length === 0) closeIfGuarded(section, host, host.routes)
 }
 
 export function leaveOut(
@@ -72,15 +75,11 @@ function pathOf({ args }: Entry): string {
   return (args.at(-1) ?? '/').replace(/(.)\/+$/, '$1')
 }
 
-/** Patterns that are prefixes by another spelling become these; others close what they may be about. */
-function prefixed(section: Entry, host: Host): Entry[] {
+/** Patterns that are prefixes by another spelling become these; none for others. */
+function prefixed(section: Entry): Entry[] {
   const isPattern = /match$/i.test(section.name) || section.args[0] === '~'
   if (!isPattern) return [section]
-  const pattern = section.args.at(-1) ?? ''
-  const paths = prefixesOf(pattern)
-  if (paths !== undefined) return paths.map((path) => ({ ...section, args: [path] }))
-  closeIfGuarded(section, host, host.routes)
-  return []
+  return (prefixesOf(section.args.at(-1) ?? '') ?? []).map((path) => ({ ...section, args: [path] }))
 }
 
 function guardFiles(section: Entry, host: Host): void {

@@ -126,20 +126,25 @@ function noteUnverified(rules: readonly Directive[], { to }: ImportedRoute, impo
 }
 
 /** `try_files … @app` leads to that location for what is no file: there it leads here in any case. */
-function withNamed(location: Directive, { named, site }: LocationPlace): readonly Directive[] {
+function withNamed(location: Directive, { named, site, around }: LocationPlace): readonly Directive[] {
   const { block = [] } = location
   const tries = block.find(({ name }) => name === 'try_files')
   const target = named?.get(tries?.args.at(-1) ?? '')
-  if (tries === undefined || target === undefined) return block
+  if (tries === undefined || target?.block === undefined) return block
   leaveOut(
     site.imported,
     tries,
     'files are not looked for before a service is asked: give them a route of their own',
   )
-  return [
-    ...block.filter((rule) => rule !== tries && !/^(root|alias|index)$/.test(rule.name)),
-    ...(target.block ?? []),
-  ]
+  const before = block.filter((rule) => rule !== tries && !/^(root|alias|index)$/.test(rule.name))
+  // Both places are asked in nginx, one after the other.
+  const isAsked = (rules: readonly Directive[], kind: string): boolean =>
+    rules.some(({ name }) => kindOf(name) === kind)
+  const isAskedTwice = ['allow', 'auth_basic', 'limit_req'].some(
+    (kind) => isAsked(target.block ?? [], kind) && isAsked([...around, ...before], kind),
+  )
+  const closing: Directive[] = isAskedTwice ? [{ name: 'deny', args: ['all'], line: target.line }] : []
+  return [...closing, ...before, ...target.block]
 }
 
 /** A path that is a prefix of names in nginx guards more there than here. */

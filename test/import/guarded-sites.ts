@@ -163,6 +163,18 @@ const nginx: GuardedSites = {
       isUnderstood: true,
     },
     {
+      host: 'twice.test',
+      paths: ['/', '/x'],
+      rules: ({ upstream }) =>
+        `allow 127.0.0.0/8; deny all; location / { try_files /none @app; } location @app { allow 10.0.0.0/8; deny all; proxy_pass http://${upstream}; }`,
+    },
+    {
+      host: 'twice-turned.test',
+      paths: ['/', '/x'],
+      rules: ({ upstream }) =>
+        `location / { allow 10.0.0.0/8; deny all; try_files /none @app; } location @app { allow 127.0.0.0/8; deny all; proxy_pass http://${upstream}; }`,
+    },
+    {
       host: 'either.test',
       paths: ['/'],
       rules: inFront((scene) => `satisfy any; allow 10.0.0.0/8; deny all; ${users(scene)}`),
@@ -223,6 +235,13 @@ const apache: GuardedSites = {
       host: 'any-pattern.test',
       paths: ['/', '/x.bak'],
       rules: before('<LocationMatch "\\.(bak|sql)$">\nRequire all denied\n</LocationMatch>'),
+    },
+    {
+      host: 'reopened.test',
+      paths: ['/', '/x.bak'],
+      rules: before(
+        '<Location />\nRequire all granted\n</Location>\n<LocationMatch "\\.bak$">\nRequire all denied\n</LocationMatch>',
+      ),
     },
     {
       host: 'proxy.test',
