@@ -20,14 +20,24 @@ export function closePath(
   routes: ImportedRoute[],
   place: Pick<ImportedRoute, 'hosts' | 'listeners' | 'path' | 'exact' | 'line'>,
 ): boolean {
-  const sharesHost = ({ hosts }: ImportedRoute): boolean =>
-    hosts.length === 0 || place.hosts.length === 0 || hosts.some((host) => place.hosts.includes(host))
-  const around = routes
-    .filter((route) => sharesHost(route) && !route.exact && isWithin(place.path, route.path))
-    .filter(({ listeners }) => listeners.some((name) => place.listeners.includes(name)))
+  const isBeside = ({ hosts, listeners }: ImportedRoute): boolean =>
+    listeners.some((name) => place.listeners.includes(name)) &&
+    (hosts.length === 0 || place.hosts.length === 0 || hosts.some((host) => place.hosts.includes(host)))
+  const beside = routes.filter(isBeside)
+  const same = beside.filter(({ path, exact }) => path === place.path && (exact || !place.exact))
+  for (const route of same) closeRoute(route)
+  const around = beside
+    .filter((route) => !route.exact && isWithin(place.path, route.path))
     .sort((a, b) => b.path.length - a.path.length)[0]
-  if (around === undefined) return false
-  const closed: ImportedRoute = { ...around, ...routeBelow(around, place.path), ...place, name: '' }
+  if (around === undefined) return same.length > 0
+  if (around.path === place.path && !place.exact && around.methods === undefined) return true
+  const closed: ImportedRoute = {
+    ...around,
+    ...routeBelow(around, place.path),
+    ...place,
+    name: '',
+    methods: undefined,
+  }
   // Nothing is served, so that nothing has to be there.
   closed.files = around.files
   closeRoute(closed)

@@ -403,6 +403,7 @@ ${caddy.sites.map(({ host, rules }) => `http://${host}:${scene.port} {\n${rules(
       rules: beforeAll(`${office}\n${rule}`),
       isUnderstood: true as const,
     })),
+    { host: 'wall.test', paths: ['/', '/x'], rules: beforeAll('respond 403'), isUnderstood: true },
     {
       host: 'inside.test',
       paths: ['/', '/x'],
