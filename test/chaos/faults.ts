@@ -17,9 +17,6 @@ export interface World {
 /** Breaks something, and mends it after a while. Resolves when it is mended. */
 export type Fault = (world: World, random: Random) => Promise<void>
 
-/** In each pool so many stay alive, so that every request could be served. */
-const mostDeadOfPool = 4
-
 /** A fault of each kind, as often as it stands here. */
 export const faults: readonly Fault[] = [
   killTargets,
@@ -50,16 +47,19 @@ async function leaveTargets(world: World, random: Random): Promise<void> {
   await Promise.all(chosen.map((victim) => victim.start()))
 }
 
-/** Chosen before anything is awaited, so that two faults at once cannot take the last of a pool. */
+/**
+ * One of each pool stays alive, so that every request could be served. Chosen before anything is awaited, so that two
+ * faults at once cannot take the last.
+ */
 function chooseTargets({ victims }: World, random: Random, count: number): Victim[] {
-  const dead = new Map<string, number>()
-  for (const { pool, alive } of victims) if (!alive) dead.set(pool, (dead.get(pool) ?? 0) + 1)
+  const left = new Map<string, number>()
+  for (const { pool, alive } of victims) if (alive) left.set(pool, (left.get(pool) ?? 0) + 1)
   const chosen = new Set<Victim>()
   for (let tries = 0; tries < count * 3 && chosen.size < count; tries++) {
     const victim = random.pick(victims)
-    const already = dead.get(victim.pool) ?? 0
-    if (!victim.alive || chosen.has(victim) || already >= mostDeadOfPool) continue
-    dead.set(victim.pool, already + 1)
+    const others = (left.get(victim.pool) ?? 0) - 1
+    if (!victim.alive || chosen.has(victim) || others < 1) continue
+    left.set(victim.pool, others)
     chosen.add(victim)
   }
   return [...chosen]
