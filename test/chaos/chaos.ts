@@ -71,6 +71,8 @@ export async function runChaos(t: Teardown, settings: ChaosSettings): Promise<Ch
   const world: World = { redis, proxies, victims, downtimes, say }
   await Promise.all(victims.map((victim) => victim.start()))
   await agreed(proxies, settings.targets)
+  // What was announced within the last half second may be in no snapshot yet, and a proxy that is killed then has not heard it.
+  await sleep(1_000)
   say(`${proxies.length} proxies serve ${settings.targets} targets; seed ${settings.seed}`)
 
   const asked: Asked[] = []

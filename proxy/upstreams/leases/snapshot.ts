@@ -7,7 +7,7 @@ import type { Lease } from './leases.ts'
 export interface Snapshot {
   /** Those that may still be there. A file that is missing or torn holds none. */
   read(): Promise<Lease[]>
-  /** Something changed: it is written soon, with everything else that changes until then. */
+  /** Something changed: it is written at once, and what changes within half a second of that is written together. */
   touch(): void
   /** Writes what is not written yet. */
   close(): Promise<void>
@@ -19,19 +19,21 @@ export interface SnapshotSettings {
   failed(sentence: string): void
 }
 
-/** Milliseconds. */
-const writeAfter = 500
+/** Milliseconds between two writes, at the least. */
+const writeEvery = 500
 /** The time of the file says that its proxy still ran. */
 const signOfLifeEvery = 5_000
 
 export function createSnapshot({ file, leases, failed }: SnapshotSettings): Snapshot {
   let timer: NodeJS.Timeout | undefined
+  let writtenAt = Number.NEGATIVE_INFINITY
   let writing: Promise<void> = Promise.resolve()
   const alive = setInterval(() => void utimes(file, new Date(), new Date()).catch(() => {}), signOfLifeEvery)
   alive.unref()
 
   function write(): Promise<void> {
     timer = undefined
+    writtenAt = performance.now()
     writing = writing
       .then(() => writeWhole(file, JSON.stringify({ leases: [...leases()] })))
       .catch((error) => {
@@ -54,7 +56,7 @@ export function createSnapshot({ file, leases, failed }: SnapshotSettings): Snap
       }
     },
     touch() {
-      timer ??= setTimeout(() => void write(), writeAfter).unref()
+      timer ??= setTimeout(() => void write(), writtenAt + writeEvery - performance.now()).unref()
     },
     async close() {
       clearInterval(alive)
