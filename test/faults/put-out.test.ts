@@ -44,7 +44,11 @@ const tokenOf = (sid: string): Promise<string> =>
 const upstream = await startUpstream(
   t,
   (asked, response) => {
-    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    // A type has no case (RFC 9110 §8.3.1): written like this it passed for a request that does not end.
+    const type = asked.headers.via?.startsWith('2.0')
+      ? 'Text/Event-Stream; charset=utf-8'
+      : 'text/event-stream'
+    response.writeHead(200, { 'content-type': type })
     if (asked.method === 'HEAD') return void response.end()
     response.write('data: hello\n\n')
   },
