@@ -13,8 +13,8 @@ import { createWorkQueue } from './work-queue.ts'
 
 /**
  * Asks for a name and a password of an htpasswd file (RFC 7617). The file is followed: a removed user is out
- * within a second, with the tunnels and event streams of that name, and so is whoever knows only the password of before.
- * A broken rewrite leaves the users of before in force.
+ * within a second, and out of tunnels and event streams within two; so is whoever knows only the password of before. A
+ * broken rewrite leaves the users of before in force.
  *
  * The password stops here: the upstream gets the name in X-Forwarded-User and never the Authorization field.
  * In observe mode that field goes on as it came, because the upstream may be the one that checks it today.
