@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { type ClientAddress, parseAddress } from './address.ts'
 import { observeExchanges } from './cluster/observer.ts'
-import { endOldTunnels } from './cluster/old-tunnels.ts'
+import { endOldTunnels, endWithdrawnTunnels, withdrawalsEvery } from './cluster/old-tunnels.ts'
 import { version } from './cluster/version.ts'
 import { loadConfig } from './config/load.ts'
 import type { LoadedConfig } from './config/loaded.ts'
@@ -75,6 +75,7 @@ export async function embed(settings: EmbedSettings): Promise<Embedded> {
     observer: observeExchanges(() => ({ accessLogs, traceLog }), createRecentDecisions()),
     onBackgroundError: onTrouble,
   })
+  const withdrawals = setInterval(endWithdrawnTunnels, withdrawalsEvery, gatehouse).unref()
   const connections = new WeakMap<Duplex, Connection>()
 
   function incomingOf(request: IncomingMessage, response: ServerResponse): Incoming | undefined {
@@ -104,6 +105,7 @@ export async function embed(settings: EmbedSettings): Promise<Embedded> {
       endOldTunnels(gatehouse)
     },
     async close() {
+      clearInterval(withdrawals)
       await gatehouse.close()
       await Promise.all([accessLogs.close(), traceLog?.close()])
     },

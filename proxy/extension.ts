@@ -32,7 +32,7 @@ export interface MiddlewareExtension<Options = unknown> {
 }
 
 /** A policy without what routes.yaml says of it: its name, and `mode`, which every extension has. */
-export type PolicyHooks = Omit<Policy, 'name' | 'mode'>
+export type PolicyHooks = Omit<Policy, 'name' | 'mode' | 'stillHolds'>
 
 /** Express middleware. Written as a method, so that handlers typed with Express' own request and response fit. */
 export type MiddlewareHandler = {

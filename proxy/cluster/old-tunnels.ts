@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Gatehouse } from '../gatehouse.ts'
 import type { Exchange } from '../request/exchange.ts'
+import type { Facts } from '../request/facts.ts'
 import type { Params } from '../request/match/path-tree.ts'
 import type { Route } from '../request/match/route.ts'
 import type { MatchedFacts, RouteTable } from '../request/match/route-table.ts'
@@ -13,20 +14,47 @@ import { cutShort } from '../request/respond/ending.ts'
  */
 export function endOldTunnels(gatehouse: Gatehouse): number {
   const { table } = gatehouse.state
+  return endLasting(gatehouse, 'its route was changed', ({ facts, matched: route }) =>
+    staysOpen({ facts, route, params: facts.params }, table),
+  )
+}
+
+/**
+ * Ends the tunnels and event streams of whoever was put out since: a user who is no longer in the file or has another
+ * password, a token that was revoked. Signing out would else leave open what was opened before. The policies that let
+ * them in are asked, which may be those of a table before this one.
+ */
+export function endWithdrawnTunnels(gatehouse: Gatehouse): void {
+  endLasting(gatehouse, 'what it was let in by was taken back', ({ facts, matched, started }) =>
+    matched.policies.every(
+      ({ mode, stillHolds }) => mode === 'observe' || stillHolds?.(facts, started) !== false,
+    ),
+  )
+}
+
+/** So often is looked for whoever was put out. Milliseconds. */
+export const withdrawalsEvery = 1_000
+
+type Matched = Exchange & { readonly facts: Facts; readonly matched: Route }
+
+/** Ends those that last, or may come to last, and that do not stay. Answers how many of them were tunnels. */
+function endLasting(gatehouse: Gatehouse, reason: string, stays: (exchange: Matched) => boolean): number {
   let ended = 0
   for (const exchange of gatehouse.inFlight) {
-    const { matched, facts } = exchange
     const { upgrade } = exchange
     if (upgrade === undefined && exchange.kind !== 'sse') continue
-    if (matched === undefined || facts === undefined) continue
-    if (staysOpen({ facts, route: matched, params: facts.params }, table)) continue
-    exchange.denyReason = 'its route was changed'
+    if (!isMatched(exchange) || stays(exchange)) continue
+    exchange.denyReason = reason
     if (isTunnel(exchange)) ended++
     // Who follows an event stream asks for it again by itself.
     if (upgrade === undefined) cutShort(exchange)
     else upgrade.socket.destroy()
   }
   return ended
+}
+
+function isMatched(exchange: Exchange): exchange is Matched {
+  return exchange.facts !== undefined && exchange.matched !== undefined
 }
 
 /** A tunnel as it was let in, or as one could have been. */

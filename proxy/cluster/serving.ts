@@ -19,7 +19,7 @@ import { createClientErrors } from './client-errors.ts'
 import type { Activated, Patience, Ports } from './messages.ts'
 import { metricSources } from './metric-sources.ts'
 import { type Logs, observeExchanges } from './observer.ts'
-import { endOldTunnels } from './old-tunnels.ts'
+import { endOldTunnels, endWithdrawnTunnels, withdrawalsEvery } from './old-tunnels.ts'
 import { version } from './version.ts'
 
 /** What one process needs to serve. */
@@ -78,8 +78,11 @@ export async function startServing(settings: ServingSettings): Promise<Serving> 
     observer: observeExchanges(() => parts, recent, followed),
     onBackgroundError: onTrouble,
   })
-  const close = async (): Promise<void> =>
-    void (await Promise.all([gatehouse.close(), closeLogs(parts), parts.certificates?.close()]))
+  const withdrawals = setInterval(endWithdrawnTunnels, withdrawalsEvery, gatehouse).unref()
+  const close = async (): Promise<void> => {
+    clearInterval(withdrawals)
+    await Promise.all([gatehouse.close(), closeLogs(parts), parts.certificates?.close()])
+  }
   let stopped: Promise<void> | undefined
   let requestsUntil = Number.POSITIVE_INFINITY
   let tunnelsUntil = Number.POSITIVE_INFINITY

@@ -36,7 +36,9 @@ const methods = short(
     allow: z.array(method).min(1).describe('The methods that pass.'),
     mode,
   }),
-).describe('Passes these methods and answers 405 to the rest. `GET` lets `HEAD` pass.')
+).describe(
+  'Passes these methods and answers 405 to the rest, also where a field such as `X-HTTP-Method-Override` names one. `GET` lets `HEAD` pass.',
+)
 
 const networks = short(
   z.array(network).min(1),

@@ -81,6 +81,7 @@ function policiesOf(route: LoadedRoute, context: BuildContext): Policy[] {
       env,
       limits,
       policies: route.policies,
+      hasMiddleware: route.middleware.length > 0,
       onBackgroundError,
     },
     config.loadedExtensions,

@@ -25,6 +25,7 @@ export function sampleContext(changes: Partial<PolicyContext> = {}): PolicyConte
     env: {},
     limits: memoryLimits(),
     policies: { extensions: [] },
+    hasMiddleware: false,
     onBackgroundError: (message) => {
       throw new Error(message)
     },

@@ -48,6 +48,10 @@ await write(
   request.path.startsWith('/gated/inside') ? response.sendStatus(403) : next() }`,
 )
 await write(
+  'session.ts',
+  "export default { kind: 'middleware', create: () => (q, r, next) => { r.cookie('session', q.get('x-who')); next() } }",
+)
+await write(
   'fails.ts',
   "export default { kind: 'middleware', create: () => (a, b, next) => next(new Error('failed')) }",
 )
@@ -87,6 +91,10 @@ const routes: [name: string, keys: string][] = [
   ['people', 'middleware: [{ use: refuseAgents, options: { names: [robot] } }]'],
   ['tagged', 'middleware: [{ use: tag, options: { value: a } }]'],
   ['gated', 'middleware: [{ use: gate }]'],
+  [
+    'session',
+    'middleware: [{ use: session }], policies: { cache: { override: true, rules: [{ maxAge: 1h }] } }',
+  ],
   ['fails', 'middleware: [{ use: fails }]'],
   ['throws-late', 'middleware: [{ use: throwsLate }]'],
   ['answers', 'middleware: [{ use: answers }]'],
@@ -109,6 +117,7 @@ extensions:
   refuseAgents: ${examples}/refuse-agents.ts
   tag: tag.ts
   gate: gate.ts
+  session: session.ts
   fails: fails.ts
   throwsLate: throws-late.ts
   answers: answers.ts
@@ -186,6 +195,14 @@ for (const [door, ask] of Object.entries(doors)) {
       )
     })
 
+    // Such a cookie is not among the fields that policies see, and `public` gave it to whoever a cache served next.
+    if (door !== 'an upgrade')
+      test('a response to which middleware adds a cookie is for one person', async () => {
+        const { headers } = await ask('/session', { 'x-who': 'ann' })
+        assert.match(`${headers['set-cookie']}`, /^session=ann;/)
+        assert.equal(headers['cache-control'], 'private, max-age=3600')
+      })
+
     test('middleware may answer by what Express has for it', async () => {
       const { status, headers } = await ask('/answers')
       assert.deepEqual([status, headers.location], [303, '/welcome'])
@@ -246,9 +263,9 @@ test('options are checked by the schema of the extension, with their place', asy
     const lines = error.message.split('\n')
     assert.match(
       lines[0] ?? '',
-      /routes\.yaml:24:\d+ routes\[0\]\.policies\.officeHours\.from: .*is not a time/,
+      /routes\.yaml:25:\d+ routes\[0\]\.policies\.officeHours\.from: .*is not a time/,
     )
-    assert.match(lines[1] ?? '', /routes\.yaml:27:\d+ routes\[3\]\.middleware\[0\]\.options\.names: /)
+    assert.match(lines[1] ?? '', /routes\.yaml:28:\d+ routes\[3\]\.middleware\[0\]\.options\.names: /)
     return true
   })
 })

@@ -13,7 +13,8 @@ import { createWorkQueue } from './work-queue.ts'
 
 /**
  * Asks for a name and a password of an htpasswd file (RFC 7617). The file is followed: a removed user is out
- * within a second, and a broken rewrite leaves the users of before in force.
+ * within a second, and out of tunnels and event streams within two; so is whoever knows only the password of before. A
+ * broken rewrite leaves the users of before in force.
  *
  * The password stops here: the upstream gets the name in X-Forwarded-User and never the Authorization field.
  * In observe mode that field goes on as it came, because the upstream may be the one that checks it today.
@@ -29,6 +30,12 @@ export function basicAuth(options: PolicyOptions<'basicAuth'>, context: PolicyCo
       if (given === undefined) return deny('credentials_required', 'no credentials', challenge)
       if (typeof given === 'string') return deny('credentials_invalid', given, challenge)
       return judge(given, users(), challenge)
+    },
+    stillHolds(facts, since) {
+      const { changedAt } = users()
+      if (changedAt.size === 0) return true
+      const given = readCredentials(facts)
+      return typeof given !== 'object' || (changedAt.get(given.user) ?? 0) < since
     },
   }
   if (options.mode === 'enforce') policy.editRequest = (_facts, headers) => removeFields(headers, theirs)
@@ -48,16 +55,23 @@ interface Users {
   readonly verified: VerifiedCache<Pass>
   /** Checks under way, so that the thirty requests of one page cost one check. */
   readonly pending: Map<string, Promise<Verdict>>
+  /** When it was seen that a user is gone, or has another password. By `performance.now()`. */
+  readonly changedAt: ReadonlyMap<string, number>
 }
 
 function followUsers(file: string, context: PolicyContext): () => Users {
   const path = resolve(context.folder, file)
+  const changedAt = new Map<string, number>()
+  let before: Users['byName'] = new Map()
   return followFile(path, {
     mend: `\`gatehouse hash NAME --file ${file}\` makes it`,
     parse: (content): Users => {
       const byName = parseHtpasswd(content, file)
+      for (const [name, { text }] of before)
+        if (byName.get(name)?.text !== text) changedAt.set(name, performance.now())
+      before = byName
       const costliest = [...byName.values()].reduce((most, hash) => (hash.cost > most.cost ? hash : most))
-      return { byName, costliest, verified: createVerifiedCache(1000), pending: new Map() }
+      return { byName, costliest, verified: createVerifiedCache(1000), pending: new Map(), changedAt }
     },
     onBroken: context.onBackgroundError,
   })

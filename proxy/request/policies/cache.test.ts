@@ -5,8 +5,12 @@ import { readOptions, sampleContext, sampleHead } from '../../../test/harness/po
 import type { RoutePolicies } from '../../config/loaded.ts'
 import { cache } from './cache.ts'
 
-const build = (written: object, paths = ['/'], policies: RoutePolicies = { extensions: [] }) =>
-  cache(readOptions('cache', written), sampleContext({ paths, policies }))
+const build = (
+  written: object,
+  paths = ['/'],
+  policies: RoutePolicies = { extensions: [] },
+  hasMiddleware = false,
+) => cache(readOptions('cache', written), sampleContext({ paths, policies, hasMiddleware }))
 
 const hour = build({ rules: [{ maxAge: '1h' }] })
 
@@ -80,6 +84,8 @@ for (const field of ['cache-control', 'expires', 'pragma']) {
 test('what sets a cookie, or was asked for with credentials, is for one person', () => {
   assert.equal(control(hour, {}, sampleHead({ 'set-cookie': ['a=1'] })), 'private, max-age=3600')
   assert.equal(control(hour, { headers: { authorization: 'Bearer x' } }), 'private, max-age=3600')
+  const clientCertificate = { subject: 'CN=ann', fingerprint: 'AA', serial: '1' }
+  assert.equal(control(hour, { clientCertificate }), 'private, max-age=3600')
   assert.equal(control(build({ rules: [{ maxAge: '1h', visibility: 'private' }] })), 'private, max-age=3600')
 })
 
@@ -95,6 +101,12 @@ for (const [name, policies] of guards) {
     assert.equal(control(build({ rules: [{ maxAge: '1h' }] }, ['/'], policies)), 'private, max-age=3600')
   })
 }
+
+// Sessions of Express set their cookie when the head is written, where no policy sees it any more.
+test('beside middleware a shared cache keeps nothing', () => {
+  const policy = build({ rules: [{ maxAge: '1h' }] }, ['/'], { extensions: [] }, true)
+  assert.equal(control(policy), 'private, max-age=3600')
+})
 
 const places: [path: string, routes: string[], fits: boolean][] = [
   ['/uploads', ['/api', '/uploads'], true],

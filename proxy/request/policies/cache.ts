@@ -10,12 +10,12 @@ type Rule = PolicyOptions<'cache'>['rules'][number]
  * Tells browsers, and caches on the way, how long they may keep what GET and HEAD answer.
  *
  * `public` becomes `private` where a shared cache would hand one person's page to another: beside a policy
- * that asks who the client is, for a request with Authorization (RFC 9111 §3.5), and for a response that sets
- * a cookie.
+ * that asks who the client is, for a request with Authorization (RFC 9111 §3.5) or a client certificate, and for a
+ * response that sets a cookie.
  */
 export function cache(options: PolicyOptions<'cache'>, context: PolicyContext): Policy {
   const rules = options.rules.map((rule, index) => compileRule(rule, index, context.paths))
-  const guarded = asksWhoTheClientIs(context.policies)
+  const guarded = asksWhoTheClientIs(context)
   return {
     name: 'cache',
     mode: options.mode,
@@ -41,20 +41,21 @@ function saysItself({ headers }: ResponseHead): boolean {
 }
 
 function isPersonal(facts: Facts, head: ResponseHead): boolean {
-  return head.headers['set-cookie'] !== undefined || facts.headers.get('authorization') !== undefined
+  return (
+    head.headers['set-cookie'] !== undefined ||
+    facts.headers.get('authorization') !== undefined ||
+    facts.clientCertificate !== undefined
+  )
 }
 
-/** Extensions count, because nobody here knows what they ask for. */
-function asksWhoTheClientIs({
-  allow,
-  basicAuth,
-  jwt,
-  forwardAuth,
-  extensions,
-}: PolicyContext['policies']): boolean {
-  return (
-    [allow, basicAuth, jwt, forwardAuth].some((options) => options !== undefined) || extensions.length > 0
-  )
+/**
+ * Extensions and middleware count, because nobody here knows what they ask for. Middleware sets its cookies past the
+ * head that is edited here, too: one of a session would be kept with the page, and given to whoever asks next.
+ */
+function asksWhoTheClientIs({ policies, hasMiddleware }: PolicyContext): boolean {
+  const { allow, basicAuth, jwt, forwardAuth, extensions } = policies
+  const asking = [allow, basicAuth, jwt, forwardAuth].some((options) => options !== undefined)
+  return asking || extensions.length > 0 || hasMiddleware
 }
 
 interface CompiledRule {

@@ -14,6 +14,8 @@ export interface PolicyContext {
   readonly limits: LimitStore
   /** All policies of the route. Some are gentler or stricter beside others: see cache.ts. */
   readonly policies: RoutePolicies
+  /** Whether the route has Express middleware, which may do what no policy says: know sessions, and set cookies. */
+  readonly hasMiddleware: boolean
   /** Something went wrong while no client was waiting: a key set that cannot be fetched, a store that is away. */
   onBackgroundError(message: string): void
 }

@@ -4,7 +4,7 @@ import { errors, GatehouseError } from '../../errors.ts'
 import type { HeaderEntry, Policy, ResponseHead, Verdict } from './policy.ts'
 
 /** What the `create` of an extension makes: a policy without what the route file says of it. */
-export type ExtensionPolicy = Omit<Policy, 'name' | 'mode'>
+export type ExtensionPolicy = Omit<Policy, 'name' | 'mode' | 'stillHolds'>
 
 /**
  * Builds a policy from a file of the user's. `mode` is ours and not shown to it. Throws `extension_broken`,

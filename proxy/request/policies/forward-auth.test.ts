@@ -128,6 +128,17 @@ test('what the service may set is taken from what the client sent, under every s
   assert.deepEqual(sent, ['Host', 'x', 'Remote-Users', 'kept'])
 })
 
+// The attack: the service says yes to the tenant that it is shown, and the upstream acts for the other.
+test('of a field that the service is shown, no spelling goes on that it was not shown', async (t) => {
+  const { policy } = await service(t, (_request, response) => response.end(), {
+    requestHeaders: ['X-Tenant', 'x_team'],
+  })
+  const kept = ['Host', 'x', 'x-tenant', 'ours', 'X_Team', 'ours', 'X-Team', 'ours', 'X_Other', 'kept']
+  const sent = ['X_Tenant', 'theirs', ...kept, 'x_TENANT', 'theirs']
+  policy.editRequest?.(sampleFacts(), sent)
+  assert.deepEqual(sent, kept)
+})
+
 for (const [status, shown] of [
   [302, 'the redirect to its login page'],
   [303, 'another redirect'],

@@ -14,7 +14,8 @@ type Options = PolicyOptions<'forwardAuth'>
  * `forward_auth_unavailable`.
  *
  * The fields that the service may set are removed from what the client sent, always and under every spelling:
- * a client that could send `Remote-User` itself would be whoever it likes.
+ * a client that could send `Remote-User` itself would be whoever it likes. Of what the service is shown no other spelling
+ * goes on either: it would say yes to the tenant of `X-Tenant`, and a CGI program read that of `X_Tenant`.
  *
  * A rehearsal (`explain`, route tests, a reload) asks nobody and is told so: a table must be loadable while the
  * service is down, and a test must not depend on it.
@@ -26,6 +27,7 @@ export function forwardAuth(options: Options): Policy {
   const shown = options.requestHeaders.map((name) => checkShown(name.toLowerCase()))
   const granted = options.responseHeaders.map((name) => checkGranted(name.toLowerCase()))
   const spellings = new Set(granted.map(asCgiReadsIt))
+  const twins = twinsOf(shown)
   const ask = createAsker(url, options.timeout)
 
   return {
@@ -47,7 +49,10 @@ export function forwardAuth(options: Options): Policy {
       // An observed route is never answered in another's place.
       return options.mode === 'observe' ? deny('forward_auth_denied', reason) : answerOf(reply, reason)
     },
-    editRequest: (_facts, headers) => removeFields(headers, spellings),
+    editRequest(_facts, headers) {
+      removeFields(headers, spellings)
+      for (let i = headers.length - 2; i >= 0; i -= 2) if (twins(headers[i] as string)) headers.splice(i, 2)
+    },
   }
 }
 
@@ -106,6 +111,12 @@ const framing = new Set(
     ' ',
   ),
 )
+
+/** Whether a name is one that CGI reads as a field that is shown, and is not shown itself. */
+function twinsOf(shown: readonly string[]): (name: string) => boolean {
+  const read = new Set(shown.map(asCgiReadsIt))
+  return (name) => name.includes('_') && read.has(asCgiReadsIt(name)) && !shown.includes(name.toLowerCase())
+}
 
 function checkShown(name: string): string {
   if (framing.has(name) || name.startsWith('x-forwarded-'))

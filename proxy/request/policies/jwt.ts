@@ -16,6 +16,9 @@ type Options = PolicyOptions<'jwt'>
  * Who presents several tokens must be right with each, and be one user: the upstream reads one of them, and
  * nobody here knows which. Authorization and cookie go on to the upstream, which may look for itself; a token
  * among the subprotocols does not, since upstreams answer with what they are offered.
+ *
+ * A tunnel or an event stream outlasts the token that opened it, whose time is that to open one. It ends when that token
+ * is revoked.
  */
 export function jwt(options: Options, context: PolicyContext): Policy {
   const isSatisfied = compileRequirements(options.require, context.paramNames)
@@ -60,6 +63,7 @@ export function jwt(options: Options, context: PolicyContext): Policy {
         : Promise.all(outcomes).then((all) => settle(facts, all))
     },
   }
+  if (isRevoked) policy.stillHolds = ({ claims }) => claims === undefined || !isRevoked(claims)
   if (options.subprotocol) {
     policy.editRequest = (facts, headers) => {
       if (offerOf(facts) !== 'no token') removeSubprotocolToken(headers)

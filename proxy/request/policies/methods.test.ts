@@ -30,6 +30,35 @@ for (const [list, method, allowField] of rows) {
   })
 }
 
+// The attack: what was let in as a POST is done as a DELETE.
+const overrides: [field: string, value: string, passes: boolean][] = [
+  ['X-HTTP-Method-Override', 'DELETE', false],
+  ['x-http-method-override', 'delete', false],
+  ['X_HTTP_Method_Override', 'DELETE', false],
+  ['X-HTTP-Method', 'PUT', false],
+  ['X-Method-Override', 'PATCH', false],
+  ['X-HTTP-Method-Override', 'POST, DELETE', false],
+  ['X-HTTP-Method-Override', 'POST', true],
+  ['X-HTTP-Method-Override', '', true],
+  ['X-Other', 'DELETE', true],
+]
+for (const [field, value, passes] of overrides) {
+  test(`methods: [GET, POST] ${passes ? 'passes' : 'refuses'} a POST with ${field}: ${value}`, () => {
+    const policy = methods(readOptions('methods', ['GET', 'POST']))
+    const headers = ['Host', 'a.test', field, value]
+    const verdict = policy.decide?.(sampleFacts({ method: 'POST', headers }))
+    assert.partialDeepStrictEqual(verdict, passes ? { verdict: 'pass' } : { code: 'method_not_allowed' })
+    const upgrade = policy.decide?.(sampleUpgrade({ headers }))
+    assert.equal((upgrade as { verdict: string }).verdict, passes ? 'pass' : 'deny')
+  })
+}
+
+test('a second field that overrides the method is looked at as well', () => {
+  const headers = ['X-HTTP-Method-Override', 'POST', 'X-HTTP-Method-Override', 'DELETE']
+  const verdict = methods(readOptions('methods', ['POST'])).decide?.(sampleFacts({ method: 'POST', headers }))
+  assert.partialDeepStrictEqual(verdict, { code: 'method_not_allowed' })
+})
+
 test('an upgrade is a GET, and does not pass where GET does not', () => {
   const policy = methods(readOptions('methods', ['POST']))
   assert.partialDeepStrictEqual(policy.decide?.(sampleUpgrade()), { code: 'method_not_allowed' })

@@ -5,6 +5,8 @@ import { computeApr1 } from './apr1.ts'
 /** A stored password: what can be asked of it, and roughly how many milliseconds that takes. */
 export interface PasswordHash {
   readonly form: string
+  /** As it was read. It is another one for each password, and each time that one is set. */
+  readonly text: string
   readonly cost: number
   verify(password: string): Promise<boolean>
 }
@@ -22,7 +24,7 @@ export const hasArgon2 = typeof crypto.argon2 === 'function'
 export function parsePasswordHash(text: string): PasswordHash {
   for (const { form, pattern, read } of forms) {
     const match = pattern.exec(text)
-    if (match) return { form, ...read(match.slice(1)) }
+    if (match) return { form, text, ...read(match.slice(1)) }
   }
   if (/^[./0-9A-Za-z]{13}$/.test(text)) throw new Error('is a DES crypt hash, or plain text')
   if (/^(\$|\{[A-Z0-9-]+\})/.test(text)) throw new Error('is a hash of an unknown or damaged form')
@@ -46,7 +48,7 @@ export async function hashPassword(password: string, algorithm: Algorithm): Prom
 interface Form {
   form: string
   pattern: RegExp
-  read(parts: string[]): Omit<PasswordHash, 'form'>
+  read(parts: string[]): Omit<PasswordHash, 'form' | 'text'>
 }
 
 const base64 = '([A-Za-z0-9+/]+)'
@@ -123,7 +125,7 @@ const forms: readonly Form[] = [
 ]
 
 /** Twenty bytes of SHA-1, then the salt, if there is one. */
-function saltedSha1(stored: Buffer): Omit<PasswordHash, 'form'> {
+function saltedSha1(stored: Buffer): Omit<PasswordHash, 'form' | 'text'> {
   const [expected, salt] = [stored.subarray(0, 20), stored.subarray(20)]
   return {
     cost: 0.01,

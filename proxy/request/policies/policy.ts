@@ -70,6 +70,11 @@ export interface Policy {
   /** Stage 3. Decided from facts alone. Answers synchronously wherever it can. */
   decide?(facts: Facts): Verdict | Promise<Verdict>
   /**
+   * Whether what these facts were let in by has not been taken back since (`performance.now()`). Asked about tunnels and
+   * event streams that are open, each second and for each of them, so it has to cost next to nothing.
+   */
+  stillHolds?(facts: Facts, since: number): boolean
+  /**
    * The most bytes of request body that may be relayed; the relay counts and refuses with `body_too_large`. In observe
    * mode it relays all of it, and notes that there was more.
    */

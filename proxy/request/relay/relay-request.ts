@@ -109,7 +109,7 @@ export class ResponseRelay implements ResponseHandler {
     if (status === 204) delete received['content-length']
     rewriteResponse(exchange, route, facts, received)
     stickTo(received, this.#relay.stick)
-    if (String(received['content-type']).startsWith('text/event-stream')) {
+    if (/^text\/event-stream\b/i.test(String(received['content-type']))) {
       if (exchange.admission?.enterStream(exchange) === false)
         return this.#flow?.abort(new GatehouseError('overloaded', explainOverload('tunnels')))
       exchange.kind = 'sse'
