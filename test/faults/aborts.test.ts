@@ -108,7 +108,7 @@ const overHttp2 = (method: string): Client => {
       if (!drops) shared.next += 2
       const connection = await (drops ? connectFrames(t, secure) : shared.connection)
       const fields = getFields().map(([name, value]) => [name, name === ':method' ? method : value] as const)
-      connection.send(headers(stream, fields, { endStream: method === 'GET' }))
+      connection.send(headers(stream, fields, { endStream: method !== 'POST' }))
       return {
         send: (bytes) => connection.send(data(stream, bytes, false)),
         leave: () => (drops ? connection.socket.destroy() : connection.send(resetStream(stream))),
@@ -161,6 +161,29 @@ for (const [what, make, uploads] of clients) {
     }
   })
 }
+
+/**
+ * Fault: Node's response over HTTP/2 tells nobody that a HEAD has been cancelled, so its exchange and the upstream's
+ * connection stayed until the upstream answered; behind middleware that waits for its client, for ever.
+ */
+describe(`${times} times a HEAD over HTTP/2`, () => {
+  test('while the upstream says nothing', async (t) => {
+    const upstream = await startHolding(t, () => undefined)
+    const scene = await openScene(t, upstream.url, { route: 'timeouts: { response: 5m, idle: 5m }' })
+    const exchanges = watchExchanges(scene)
+    const client = overHttp2('HEAD')
+    for (let done = 0; done < times; done += batch) {
+      const begun = await Promise.all(Array.from({ length: batch }, () => client.begin(scene, t)))
+      await eventually(() => upstream.open.size === batch)
+      for (const { leave } of begun) leave()
+      await eventually(() => upstream.open.size === 0 && scene.proxy.gatehouse.inFlight.size === 0)
+    }
+    assert.equal(upstream.taken.total, times)
+    const logged = (await scene.proxy.accessLog()).map(({ aborted }) => aborted)
+    assert.deepEqual(new Set(logged), new Set([true]), 'each is logged as one that the client left')
+    await exchanges.areForgotten()
+  })
+})
 
 test('a client that leaves an upstream connection which others used before it', async (t) => {
   const whole = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'

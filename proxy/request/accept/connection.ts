@@ -36,6 +36,8 @@ export interface Connection {
   ahead: number
   /** What is being answered is the last: whatever comes behind it is not served. */
   ending: boolean
+  /** HTTP/1.1: what its client had not taken when it was last looked at, and since when it takes nothing. */
+  untaken: { readonly left: number; readonly written: number; readonly since: number } | undefined
   /** The peer has broken the protocol, and that has been dealt with. */
   broken: boolean
   http2: Http2State | undefined

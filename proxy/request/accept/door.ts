@@ -74,6 +74,7 @@ function openConnection({ listener }: Acceptance, socket: Socket, peer: ClientAd
     response: undefined,
     ahead: 0,
     ending: false,
+    untaken: undefined,
     broken: false,
     http2: undefined,
   }

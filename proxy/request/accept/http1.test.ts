@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { test } from 'node:test'
 import { eventually } from '../../../test/harness/eventually.ts'
-import { certificatesFor, listening } from '../../../test/harness/listening.ts'
+import { answerWhoAsked, certificatesFor, listening } from '../../../test/harness/listening.ts'
 import { rawConnect, rawRequest } from '../../../test/harness/raw-request.ts'
 import { onEnd } from '../../../test/harness/teardown.ts'
 import type { Incoming } from './incoming.ts'
@@ -232,6 +233,82 @@ test('requests that were sent ahead are begun one at a time, and none behind a l
     Array.from({ length: 31 }, (_, n) => `/${n}`),
   )
   assert.equal(under.most, 1)
+})
+
+/**
+ * Node resumes a socket at the end of each request, which undid every pause: twenty clients that sent ahead without end, and
+ * took no answer, had a worker at 2 GB within fifteen seconds.
+ */
+test('a client that sends ahead of its answers is not read until they are due, and is served in order', async (t) => {
+  let parsed = 0
+  const note = (): void => void ++parsed
+  subscribe('http.server.request.start', note)
+  onEnd(t, () => void unsubscribe('http.server.request.start', note))
+  let release = (): void => {}
+  const open = await listening(t, {
+    serve({ request, response }) {
+      const answer = (): void => void (response as ServerResponse).end('ok')
+      if (request.url === '/0') release = answer
+      else answer()
+    },
+  })
+  const client = await rawConnect(open.port('http'))
+  onEnd(t, () => void client.destroy())
+  const requests = 2000
+  const padding = 'x'.repeat(1000)
+  for (let n = 0; n < requests; n++) client.write(`GET /${n} HTTP/1.1\r\nHost: a\r\nX: ${padding}\r\n\r\n`)
+  await eventually(() => parsed >= 16)
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  assert.ok(parsed <= 16 + 2 * 64, `${parsed} requests were read: a read may bring 64`)
+  release()
+  await eventually(() => open.arrived.length === requests)
+  assert.deepEqual(
+    open.arrived.map(({ request }) => request.url),
+    Array.from({ length: requests }, (_, n) => `/${n}`),
+  )
+})
+
+test('a client that sends more ahead in one packet than anybody needs is cut off', async (t) => {
+  const left: string[] = []
+  const open = await listening(t, {
+    serve(incoming) {
+      const { request, response } = incoming
+      response.once('close', () => left.push(request.url ?? ''))
+      if (request.url !== '/slow') answerWhoAsked(incoming)
+    },
+  })
+  const last = 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
+  const hundred = await rawRequest(open.port('http'), get.repeat(99) + last, { until: /never/ })
+  assert.equal(hundred.statuses.length, 100)
+  const slow = get.replace('/', '/slow')
+  const flood = await rawRequest(open.port('http'), slow + get.repeat(2000), { until: /never/ })
+  assert.deepEqual([flood.statuses, flood.ended], [[], true])
+  await eventually(() => left.includes('/slow'))
+  assert.deepEqual(open.clientErrors, ['http PIPELINE_FLOOD'])
+})
+
+/** Of a response that was written as a whole nobody had a clock, so its exchange stayed under way for ever. */
+test('a client that takes none of its small answers is cut off once the buffers are full', async (t) => {
+  let begun = 0
+  let ended = 0
+  const open = await listening(t, {
+    limits: { keepAlive: 500 },
+    serve({ response }) {
+      begun += 1
+      response.once('close', () => ++ended)
+      ;(response as ServerResponse).end(Buffer.alloc(4096))
+    },
+  })
+  const client = await rawConnect(open.port('http'))
+  onEnd(t, () => void client.destroy())
+  client.pause()
+  client.on('error', () => {})
+  const asking = setInterval(() => {
+    if (client.writableLength === 0) client.write(get.repeat(100))
+  }, 5)
+  onEnd(t, () => clearInterval(asking))
+  await eventually(() => begun > 20 && open.connections().length === 0, { timeout: 60_000 })
+  await eventually(() => ended === begun)
 })
 
 test('a version that is not HTTP/1.0 or HTTP/1.1 is refused, and nothing behind it is read', async (t) => {

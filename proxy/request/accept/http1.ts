@@ -54,7 +54,10 @@ export function createHttp1(acceptance: Acceptance, serve: Serve): Http1 {
     const connection = connections.get(request.socket)
     if (connection === undefined) return void request.socket.destroy()
     // Nothing behind a last answer is served: see `declined` below, and answerClientError.
-    if (connection.ending) return
+    if (connection.ending) {
+      if (!request.socket.writableEnded) waitBehind(connection, request.socket, acceptance)
+      return
+    }
     connection.served += 1
     const { response: earlier } = connection
     connection.request = request
@@ -76,7 +79,7 @@ export function createHttp1(acceptance: Acceptance, serve: Serve): Http1 {
       connection.ending = true
       response.shouldKeepAlive = false
     }
-    afterEarlier(connection, { earlier, request, response }, () =>
+    afterEarlier(connection, { earlier, request, response }, acceptance, () =>
       serve({
         request,
         response,
@@ -123,6 +126,7 @@ export function createHttp1(acceptance: Acceptance, serve: Serve): Http1 {
     if (fault !== undefined) return refuse(connection, response, fault)
     connection.served += 1
     connection.protocol = 'websocket'
+    connection.response = response as ServerResponse
     serve({
       request,
       response,
@@ -142,6 +146,11 @@ export function createHttp1(acceptance: Acceptance, serve: Serve): Http1 {
       connections.set(socket, connection)
       socket.once('close', () => connections.delete(socket))
       server.emit('connection', socket)
+      // Node resumes a socket at the end of each request, the ones that were sent ahead included, and a client that never
+      // stopped sending filled the memory with them. Behind its own listener, which would start to read again.
+      socket.on('resume', () => {
+        if (mustWait(connection) && !socket.writableEnded) socket.pause()
+      })
     },
     apply(limits) {
       Object.assign(server, timeouts(limits))
@@ -162,6 +171,11 @@ interface Arrived {
 
 /** So many requests of a connection may have been read while one is answered. Then it is not read for a while. */
 const mostAhead = 16
+/**
+ * What was read in one go is parsed whole, and 64 KB may hold 2,400 requests, which are 5 MB in memory. A browser sends
+ * none ahead, and whoever measures a server a hundred.
+ */
+const mostParsed = 256
 
 /**
  * One request of a connection is served at a time, however many were sent ahead of their answers: what they do
@@ -171,16 +185,31 @@ const mostAhead = 16
 function afterEarlier(
   connection: Connection,
   { earlier, request, response }: Arrived,
+  acceptance: Acceptance,
   begin: () => void,
 ): void {
   if (earlier === undefined || earlier.writableFinished || earlier.destroyed) return begin()
   const { socket } = request
-  if (++connection.ahead >= mostAhead) socket.pause()
+  waitBehind(connection, socket, acceptance)
   earlier.once('close', () => {
     if (--connection.ahead < mostAhead) socket.resume()
     // The client has gone, or the earlier answer was the last.
     if (!socket.destroyed && !socket.writableEnded && !response.destroyed) begin()
   })
+}
+
+/** One more has been read before its time. */
+function waitBehind(connection: Connection, socket: Socket, acceptance: Acceptance): void {
+  connection.ahead += 1
+  if (connection.ahead > mostParsed && !socket.destroyed) {
+    connection.ending = true
+    acceptance.clientError('PIPELINE_FLOOD', connection.peer.text)
+    socket.destroy()
+  } else if (mustWait(connection)) socket.pause()
+}
+
+function mustWait({ ahead, protocol }: Connection): boolean {
+  return ahead >= mostAhead && protocol === 'http/1.1'
 }
 
 /** A handshake behind a request that is still being answered: the two answers would mix, so it gets none. */

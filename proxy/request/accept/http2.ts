@@ -58,6 +58,7 @@ export function createHttp2(acceptance: Acceptance, serve: Serve): Http2 {
       acceptance.clientError('headers_too_large', connection.peer.text)
       return answerShortly(response, errors.headers_too_large.status, errors.headers_too_large.text)
     }
+    if (request.method === 'HEAD') tellCancelled(request, response)
     serve({
       request,
       response,
@@ -158,6 +159,20 @@ function watchSession(session: ServerHttp2Session, acceptance: Acceptance): Http
   })
   if (acceptance.stopping) session.close()
   return state
+}
+
+/**
+ * Node's response tells of the end of its stream, except of a HEAD that nobody has answered: it asks whether both know
+ * of the method, and learns of it in `end`. So the exchange, and what the upstream does for it, would outlast the client.
+ */
+function tellCancelled({ stream }: Http2ServerRequest, response: Http2ServerResponse): void {
+  let told = false
+  response.once('close', () => {
+    told = true
+  })
+  stream.once('close', () => {
+    if (!told) response.emit('close')
+  })
 }
 
 function isTooLarge(raw: readonly string[], { headerSize, headerCount }: Limits): boolean {

@@ -10,7 +10,10 @@ export function tend(connection: Connection, limits: Limits): void {
     case 'opening':
       if (performance.now() - connection.acceptedAt > limits.headTimeout) connection.socket.destroy()
       return
+    case 'websocket':
+      return tendUntaken(connection, limits)
     case 'http/1.1':
+      tendUntaken(connection, limits)
       // Ten thousand idle connections should not hold ten thousand finished exchanges.
       if (connection.response !== undefined && !isBusy(connection)) {
         connection.request = undefined
@@ -20,6 +23,28 @@ export function tend(connection: Connection, limits: Limits): void {
     case 'h2':
       if (connection.http2 !== undefined) tendHttp2(connection, connection.http2, limits)
   }
+}
+
+/** Bytes a second that a client has to take of one write, of whose parts nothing tells. */
+const leastRate = 4096
+
+/**
+ * Ends a client that takes nothing of an answer which has been written to its end: no other clock knows of it, and with
+ * the kernel's buffers full it would be held for ever. One that is still being written has the clock of its route, as
+ * has a tunnel, whose response never ends.
+ */
+function tendUntaken(connection: Connection, limits: Limits): void {
+  const { untaken, plain, response, socket } = connection
+  const left = plain?.writableLength ?? 0
+  if (left === 0 || (connection.ahead === 0 && response?.writableEnded === false)) {
+    connection.untaken = undefined
+    return
+  }
+  const written = plain?.bytesWritten ?? 0
+  const now = performance.now()
+  if (untaken === undefined || untaken.left !== left || untaken.written !== written)
+    connection.untaken = { left, written, since: now }
+  else if (now - untaken.since > limits.keepAlive + (left / leastRate) * 1000) socket.destroy()
 }
 
 /** Ends a connection as soon as nobody can lose by it: at once if it is idle, after its answer if not. */
