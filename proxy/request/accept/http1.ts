@@ -146,11 +146,6 @@ export function createHttp1(acceptance: Acceptance, serve: Serve): Http1 {
       connections.set(socket, connection)
       socket.once('close', () => connections.delete(socket))
       server.emit('connection', socket)
-      // Node resumes a socket at the end of each request, the ones that were sent ahead included, and a client that never
-      // stopped sending filled the memory with them. Behind its own listener, which would start to read again.
-      socket.on('resume', () => {
-        if (mustWait(connection) && !socket.writableEnded) socket.pause()
-      })
     },
     apply(limits) {
       Object.assign(server, timeouts(limits))
@@ -169,13 +164,11 @@ interface Arrived {
   readonly response: ServerResponse
 }
 
-/** So many requests of a connection may have been read while one is answered. Then it is not read for a while. */
-const mostAhead = 16
 /**
- * What was read in one go is parsed whole, and 64 KB may hold 2,400 requests, which are 5 MB in memory. A browser sends
- * none ahead, and whoever measures a server a hundred.
+ * So many requests of a connection may have been read while one is answered; one more ends it. 64 KB may hold 2,400, which
+ * are 5 MB in memory. It is read all the time, since who does not read is not told that the client has gone.
  */
-const mostParsed = 256
+const mostAhead = 256
 
 /**
  * One request of a connection is served at a time, however many were sent ahead of their answers: what they do
@@ -192,7 +185,7 @@ function afterEarlier(
   const { socket } = request
   waitBehind(connection, socket, acceptance)
   earlier.once('close', () => {
-    if (--connection.ahead < mostAhead) socket.resume()
+    connection.ahead -= 1
     // The client has gone, or the earlier answer was the last.
     if (!socket.destroyed && !socket.writableEnded && !response.destroyed) begin()
   })
@@ -201,15 +194,11 @@ function afterEarlier(
 /** One more has been read before its time. */
 function waitBehind(connection: Connection, socket: Socket, acceptance: Acceptance): void {
   connection.ahead += 1
-  if (connection.ahead > mostParsed && !socket.destroyed) {
+  if (connection.ahead > mostAhead && !socket.destroyed) {
     connection.ending = true
     acceptance.clientError('PIPELINE_FLOOD', connection.peer.text)
     socket.destroy()
-  } else if (mustWait(connection)) socket.pause()
-}
-
-function mustWait({ ahead, protocol }: Connection): boolean {
-  return ahead >= mostAhead && protocol === 'http/1.1'
+  }
 }
 
 /** A handshake behind a request that is still being answered: the two answers would mix, so it gets none. */
