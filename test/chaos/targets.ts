@@ -1,5 +1,6 @@
 import { Agent, request as ask, createServer, type Server } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import type { Socket } from 'node:net'
+import { freePort } from '../harness/free-port.ts'
 
 /** A service that can be killed as a process can: it answers nothing more, and says goodbye to nobody. */
 export interface Victim {
@@ -75,8 +76,9 @@ export function createVictim({ pool, id, admin, token }: VictimSettings): Victim
         sockets.add(socket)
         socket.once('close', () => sockets.delete(socket))
       })
+      // While it is away, no connection may be given its port.
+      port ||= await freePort()
       await new Promise<void>((resolve) => next.listen(port, '127.0.0.1', resolve))
-      port = (next.address() as AddressInfo).port
       server = next
       await beat()
     },

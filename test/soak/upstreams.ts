@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type AddressInfo, createServer as createNetServer, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { WebSocketServer } from 'ws'
+import { freePort } from '../harness/free-port.ts'
 import { onEnd, type Teardown } from '../harness/teardown.ts'
 import { closeServer, trackConnections } from '../harness/upstream.ts'
 import { bodyOf } from './body.ts'
@@ -91,8 +92,8 @@ async function sendEvents(response: ServerResponse, count: number, pause: number
 /** Serves for a few seconds, crashes, is away for a few, and comes back on the same port. */
 async function startFlapping(t: Teardown): Promise<Started> {
   const server = createServer((_request, response) => void response.end('here'))
-  const { url, open } = await started(t, server)
-  const { port } = server.address() as AddressInfo
+  const port = await freePort()
+  const { url, open } = await started(t, server, port)
   let ended = false
   onEnd(t, () => {
     ended = true
@@ -138,8 +139,12 @@ async function startLying(t: Teardown): Promise<Started> {
   return started(t, server)
 }
 
-async function started(t: Teardown, server: Server | ReturnType<typeof createNetServer>): Promise<Started> {
-  server.listen(0, '127.0.0.1')
+async function started(
+  t: Teardown,
+  server: Server | ReturnType<typeof createNetServer>,
+  port = 0,
+): Promise<Started> {
+  server.listen(port, '127.0.0.1')
   await once(server, 'listening')
   const open = trackConnections(server)
   onEnd(t, () => closeServer(server, open))
