@@ -14,6 +14,8 @@ async function watched(t: TestContext, make: (file: string) => Promise<void>) {
   let told = 0
   const stop = watchConfig(file, () => told++)
   t.after(stop)
+  // The first look is on its way, and what is written before it is what it compares with.
+  await sleep(300)
   return { folder, file, stop, told: () => told }
 }
 
