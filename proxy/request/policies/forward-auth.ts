@@ -4,7 +4,7 @@ import type { PolicyOptions } from '../../config/policy-schemas.ts'
 import { lookupAddresses } from '../../upstreams/find-addresses.ts'
 import type { Facts } from '../facts.ts'
 import { type Answer, deny, type HeaderEntry, type Policy, type Verdict } from './policy.ts'
-import { asCgiReadsIt, removeFields } from './request-fields.ts'
+import { asCgiReadsIt, removeFields, removeFieldsWhere } from './request-fields.ts'
 
 type Options = PolicyOptions<'forwardAuth'>
 
@@ -27,7 +27,7 @@ export function forwardAuth(options: Options): Policy {
   const shown = options.requestHeaders.map((name) => checkShown(name.toLowerCase()))
   const granted = options.responseHeaders.map((name) => checkGranted(name.toLowerCase()))
   const spellings = new Set(granted.map(asCgiReadsIt))
-  const twins = twinsOf(shown)
+  const isTwin = twinsOf(shown)
   const ask = createAsker(url, options.timeout)
 
   return {
@@ -51,7 +51,7 @@ export function forwardAuth(options: Options): Policy {
     },
     editRequest(_facts, headers) {
       removeFields(headers, spellings)
-      for (let i = headers.length - 2; i >= 0; i -= 2) if (twins(headers[i] as string)) headers.splice(i, 2)
+      removeFieldsWhere(headers, isTwin)
     },
   }
 }
